@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -14,9 +14,11 @@ from shared.distribution import how_to_install
 from shared.engines.diffusion import DIFFUSION
 from shared.engines.files import ModelFiles
 from shared.engines.helper_files import HelperFileError, helper_by_name
+from shared.engines.llama import LLAMA
 from shared.engines.registry import find_engine
 from shared.engines.whisper import WHISPER
 from shared.errors import ModelError
+from shared.models.projectors.choice import NONE, ModelProjector, choose_projector
 from shared.models.resolution import ResolvedModel, resolve_path, resolved
 from shared.models.source import MissingPackageError
 
@@ -36,6 +38,7 @@ class Recogniser:
 
     def __init__(self) -> None:
         self._known: dict[_Key, tuple[tuple[FileFacts, ...], Recognised]] = {}
+        self._projectors: dict[_Key, tuple[tuple[FileFacts, ...], ModelProjector]] = {}
         self._used: set[_Key] = set()
 
     def recognise(self, sighting: Sighting) -> Recognised:
@@ -43,15 +46,30 @@ class Recogniser:
         key = (sighting.form, sighting.path, sighting.onnx)
         self._used.add(key)
         facts, known = self._known.get(key, ((), None))
-        read = (*sighting.files, *sighting.beside)
-        if known is None or facts != read:
+        if known is None or facts != sighting.files:
             known = _recognise(sighting)
-            self._known[key] = (read, known)
+            self._known[key] = (sighting.files, known)
+        if known.model is None or known.model.engine != LLAMA.name or not sighting.beside:
+            return known
+        return replace(known, model=replace(known.model, projector=self._projector(key, known.model, sighting)))
+
+    def _projector(self, key: _Key, model: ResolvedModel, sighting: Sighting) -> ModelProjector:
+        """Its projector, which is chosen again if the model or a file beside it has changed."""
+        read = (*sighting.files, *sighting.beside)
+        facts, known = self._projectors.get(key, ((), NONE))
+        if facts != read:
+            path = sighting.path if sighting.path.is_file() else model.path
+            try:
+                known = choose_projector(path, [facts.path for facts in sighting.beside])
+            except (ModelError, OSError):
+                known = NONE
+            self._projectors[key] = (read, known)
         return known
 
     def forget_unused(self) -> None:
         """Forget what was not asked for since the last call: it is gone."""
         self._known = {key: known for key, known in self._known.items() if key in self._used}
+        self._projectors = {key: known for key, known in self._projectors.items() if key in self._used}
         self._used.clear()
 
 
@@ -73,7 +91,7 @@ def _read(sighting: Sighting) -> ResolvedModel:
     path = sighting.path
     match sighting.form:
         case ModelForm.GGUF | ModelForm.ONNX | ModelForm.ANY:
-            return resolve_path(path, str(path), sighting.onnx, [facts.path for facts in sighting.beside])
+            return resolve_path(path, str(path), sighting.onnx, beside=())
         case ModelForm.CHECKPOINT:
             check_checkpoint(path)
             return resolved(ModelFiles(path, DIFFUSION.name, DIFFUSION.kinds), path.stem, "", str(path))

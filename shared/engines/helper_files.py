@@ -13,7 +13,7 @@ from shared.gguf.kind import is_projector
 
 F = TypeVar("F")
 
-PROJECTOR = "the image projector of a multimodal model"
+PROJECTOR = "the projector of a multimodal model"
 _DRAFT = "a draft model for speculative decoding"
 
 _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(

@@ -1,4 +1,4 @@
-"""What a GGUF file says it is, by its first entries: much quicker than its whole header, which may have a vocabulary."""
+"""What a GGUF file says it is, by its first entries: its whole header may have a vocabulary, which takes long."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ class ModelStore:
             return installed
 
     def _fetch_projector(self, request: _Request, progress: PullProgress) -> None:
-        """Fetch the projector of a model that is here without one, by an earlier version or because it was not wanted."""
+        """Fetch the projector of a model that is here without one: of an earlier version, or not wanted until now."""
         present = self._find(request)
         if present is None or present.projector is not None or not isinstance(request.source, HubSource):
             return

@@ -23,7 +23,6 @@ from shared.models.projectors.header import read_projector
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
 from shared.wire.jobs import MediaKind
 
-
 _SENSES: Mapping[MediaKind, str] = {"image": "sees", "audio": "hears"}
 
 

@@ -63,8 +63,10 @@ def choose_projector(model: Path, files: Sequence[Path]) -> ModelProjector:
     return ModelProjector(best.path, best.media)
 
 
-def projector_to_use(mmproj: str, engine: str, kinds: Collection[JobKind], found: ModelProjector, model: Path) -> ModelProjector:
-    """The projector that a model is served with, by its option ``mmproj``: a path, ``none``, or empty for the ``found``.
+def projector_to_use(
+    mmproj: str, engine: str, kinds: Collection[JobKind], found: ModelProjector, model: Path
+) -> ModelProjector:
+    """The projector that a model is served with, by its option ``mmproj``: a path, ``none``, or empty for ``found``.
 
     Only text models in GGUF have one; for others the option says nothing.
 

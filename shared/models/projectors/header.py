@@ -63,7 +63,9 @@ def _read(path: Path, _size_bytes: int, _changed_at_ns: int) -> ProjectorFile:
         raise ModelError(f"{path.name}: expected a projector as a GGUF file, got no file")
     header = read_gguf_header(path)
     if not is_projector(header.metadata):
-        raise ModelError(f"{path.name}: expected a projector (mmproj), got a file of architecture {header.architecture}")
+        raise ModelError(
+            f"{path.name}: expected a projector (mmproj), got a file of architecture {header.architecture}"
+        )
     media = tuple(kind for kind, name, beginning in _ENCODERS if _has(header, name, beginning))
     if not media:
         raise ModelError(f"{path.name}: expected a projector for pictures or recordings, got one for neither")

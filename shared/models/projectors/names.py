@@ -21,7 +21,9 @@ USUAL_BITS = 16
 LEAST_KIN = 4
 """Length of the shortest name that may be a part of another one for a reason: ``phi4``."""
 
-_SAYS_LITTLE = re.compile(r"(?<![a-z0-9])(mm-?proj\w*?|model|ggml|gguf|text|vision|audio|projector|encoder|instruct|it|chat)(?![a-z0-9])")
+_SAYS_LITTLE = re.compile(
+    r"(?<![a-z0-9])(mm-?proj\w*?|model|ggml|gguf|text|vision|audio|projector|encoder|instruct|it|chat)(?![a-z0-9])"
+)
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 _DIGITS = re.compile(r"\d+")
 

@@ -63,7 +63,7 @@ def test_which_files_are_chosen(names: list[str], pattern: str, chosen: str) -> 
             "Q3_K_M",
             r"quantizations \(Q4_K_M, Q4_K_S, IQ2_M, UD-Q4_K_XL, MXFP4, IQ1_S, \.\.\.\), got",
         ),
-        (["mmproj-m-f16.gguf", "m.gguf"], "f16", r"hf:o/r: .* 'f16', got mmproj-m-f16\.gguf, the image projector"),
+        (["mmproj-m-f16.gguf", "m.gguf"], "f16", r"hf:o/r: .* 'f16', got mmproj-m-f16\.gguf, the projector"),
         (["mmproj-m-f16.gguf", "README.md"], "", r"expected a model that can be served, got mmproj-m-f16\.gguf"),
         (["README.md"], "", r"expected a model that can be served, got README\.md"),
         (["config.json", "model.safetensors"], "", "expected a model that can be served, got config"),

@@ -66,7 +66,7 @@ def test_pull_installs_a_whole_model(store: ModelStore) -> None:
         ("llama2:Q8_0", "TheBloke/Llama-2-7B-Chat-GGUF", "llama-2-7b-chat.Q8_0.gguf", "llama2:Q8_0"),
     ],
 )
-def test_the_model_of_a_quantization_is_fetched_and_not_its_projector(
+def test_the_model_of_a_quantization_is_fetched_and_never_its_projector_instead(
     tmp_path: Path, spec: str, repo: str, fetched: str, name: str
 ) -> None:
     projector = build_gguf({"general.architecture": "clip", "general.type": "mmproj"})
@@ -74,7 +74,7 @@ def test_the_model_of_a_quantization_is_fetched_and_not_its_projector(
     with serve_hub(**{repo: files}) as hub:
         store = ModelStore(tmp_path / "models", Hub(hub.url, retry_delay_s=0.0))
         model = store.pull(spec)
-        assert files_in(store) == [fetched]
+        assert files_in(store) == sorted([f"mmproj-{fetched}", fetched])
         assert (model.name, model.path.name, model.kinds) == (name, fetched, (JobKind.TEXT,))
         assert store.remove(spec).name == name
         assert store.installed() == []

@@ -67,7 +67,7 @@ def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> No
     ("architecture", "what"),
     [
         ("whisper", "got a Whisper model as GGUF"),
-        ("clip", "got the image projector of a multimodal model"),
+        ("clip", "got the projector of a multimodal model"),
         ("t5", "got an encoder-decoder model"),
         ("t5encoder", "got a text encoder"),
         ("wavtokenizer-dec", "got an audio decoder"),
@@ -128,7 +128,7 @@ def test_flux_2_is_known_by_its_tensors(tmp_path: Path, architecture: str | None
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
-        ({"general.architecture": "llama", "general.type": "mmproj"}, "the image projector of a multimodal model"),
+        ({"general.architecture": "llama", "general.type": "mmproj"}, "the projector of a multimodal model"),
         ({"general.architecture": "llama", "general.type": "adapter"}, r"an adapter \(LoRA\)"),
         ({"general.type": "imatrix"}, "an importance matrix"),
         ({"general.architecture": "llama", "general.type": "vocab"}, "a vocabulary without a model"),
@@ -173,7 +173,7 @@ def test_the_model_of_a_folder_is_found_by_the_headers_if_the_names_do_not_tell(
 
 def test_a_folder_with_nothing_but_a_projector_says_so(tmp_path: Path) -> None:
     (tmp_path / "mmproj-m.gguf").write_bytes(build_gguf({"general.architecture": "clip", "general.type": "mmproj"}))
-    with pytest.raises(ModelError, match=r"mmproj-m\.gguf: expected a model, got the image projector"):
+    with pytest.raises(ModelError, match=r"mmproj-m\.gguf: expected a model, got the projector"):
         inspect_model(tmp_path)
 
 
