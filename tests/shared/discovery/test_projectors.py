@@ -17,7 +17,10 @@ LIBRARY = "registry.ollama.ai/library"
 def found_by(machine: SearchedMachine) -> dict[str, tuple[str, tuple[str, ...]]]:
     """The projector of each model: the name of its file, and what it takes."""
     models = machine.scan().models
-    return {model.name: (model.projector.path.name if model.projector.path else "", model.projector.media) for model in models}
+    return {
+        model.name: (model.projector.path.name if model.projector.path else "", model.projector.media)
+        for model in models
+    }
 
 
 def test_a_projector_belongs_to_the_model_that_shares_its_name_or_lies_alone_with_it(machine: SearchedMachine) -> None:

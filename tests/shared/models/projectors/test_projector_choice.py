@@ -101,7 +101,9 @@ def test_the_option_comes_first(model: Path, tmp_path: Path) -> None:
 
 def test_a_named_projector_that_does_not_fit_is_an_error(model: Path) -> None:
     other = beside(model, "other.gguf", projector(640))
-    with pytest.raises(ModelError, match=r"other\.gguf: expected a projector for a model of width 576, got one for 640$"):
+    with pytest.raises(
+        ModelError, match=r"other\.gguf: expected a projector for a model of width 576, got one for 640$"
+    ):
         projector_to_use(str(other), "llama", TEXT, NONE, model)
     with pytest.raises(ModelError, match=r"gone\.gguf: cannot be read: No such file or directory$"):
         projector_to_use(str(model.parent / "gone.gguf"), "llama", TEXT, NONE, model)

@@ -60,4 +60,5 @@ def test_the_nearest_precision_at_or_above_is_chosen(wanted: int, chosen: str) -
 
 def test_a_projector_that_does_not_tell_its_precision_counts_as_halves() -> None:
     assert nearest(["p-F32", "p"], bits_by_name, str, 9) == "p"
-    assert [bits_by_name(name) for name in ("m-IQ2_XXS.gguf", "m-UD-Q4_K_XL.gguf", "m-bf16.gguf", "m.gguf")] == [2, 4, 16, 0]
+    names = ("m-IQ2_XXS.gguf", "m-UD-Q4_K_XL.gguf", "m-bf16.gguf", "m.gguf")
+    assert [bits_by_name(name) for name in names] == [2, 4, 16, 0]
