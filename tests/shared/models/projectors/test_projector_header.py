@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import ModelError
 from shared.models.projectors.header import read_projector
-from tests.support.models.gguf_builder import build_gguf
+from tests.support.models.gguf_builder import Value, build_gguf
 from tests.support.models.projectors import projector, seeing_model
 
 
@@ -58,9 +58,9 @@ def test_the_width_is_the_projected_one_where_the_tensors_bear_it_out(tmp_path: 
 
 
 def test_a_width_within_the_encoder_as_in_older_files_is_not_taken_for_that_of_the_model(tmp_path: Path) -> None:
-    metadata = {"general.architecture": "clip", "clip.has_vision_encoder": True}
-    sizes = {"clip.vision.projection_dim": 768, "clip.vision.embedding_length": 1024}
-    content = build_gguf({**metadata, **sizes}, [("mm.0.weight", (1024, 4096)), ("mm.2.bias", (4096,))])
+    metadata: dict[str, Value] = {"general.architecture": "clip", "clip.has_vision_encoder": True}
+    metadata |= {"clip.vision.projection_dim": 768, "clip.vision.embedding_length": 1024}
+    content = build_gguf(metadata, [("mm.0.weight", (1024, 4096)), ("mm.2.bias", (4096,))])
     read = read_projector(written(tmp_path, content))
     assert (read.fits(4096), read.fits(768), read.fits(1024)) == (True, False, False)
 
