@@ -45,8 +45,8 @@ def adapter_bytes(model: ModelSettings) -> int:
 
 
 def side_files(model: ModelSettings) -> list[Path]:
-    """The files beside a model's own that its worker reads: adapters, and the parts of an image model."""
-    parts = (model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
+    """The files beside a model's own that its worker reads: adapters, projectors, and the parts of an image model."""
+    parts = (model.mmproj, model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
     return [*(Path(adapter.path) for adapter in adapters_of(model.adapters)), *(Path(part) for part in parts if part)]
 
 

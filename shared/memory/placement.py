@@ -19,6 +19,7 @@ from shared.memory.cells import (
 )
 from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
+from shared.memory.projectors.estimate import projector_memory
 from shared.memory.shape import TextShape, cached_bytes, drafting_shape
 from shared.settings import ModelSettings
 from shared.settings.placement import draft_options
@@ -61,20 +62,42 @@ class Placed:
 def place_text(
     shape: TextShape, model: ModelSettings, gpus: int = 0, proportions: Sequence[float] = (), cells: int = 0
 ) -> Placed:
-    """What a worker takes on so many GPUs, or on the CPU alone, with its draft model if it has one.
+    """What a worker takes on so many GPUs, or on the CPU alone, with its draft model and its projector if it has them.
 
     ``proportions`` are the shares of the GPUs where ``tensor_split`` does not say them, ``cells`` the size of the KV
     cache unless it is that of the options.
     """
-    placed = _place_alone(shape, model, gpus, proportions, cells)
+    placed = _with_projector(_place_alone(shape, model, gpus, proportions, cells), model)
     drafting = drafting_shape(model)
     return placed if drafting is None else _with_draft(placed, drafting, model)
+
+
+def _with_projector(placed: Placed, model: ModelSettings) -> Placed:
+    """The same with a projector beside it, whole on the first GPU if there is one."""
+    projector = projector_memory(model)
+    if projector is None:
+        return placed
+    added = projector.weights_bytes + projector.buffer_bytes
+    on_gpu = bool(placed.device_bytes)
+    device_bytes = (placed.device_bytes[0] + added, *placed.device_bytes[1:]) if on_gpu else ()
+    return replace(
+        placed,
+        host_bytes=placed.host_bytes + (0 if on_gpu else added),
+        device_bytes=device_bytes,
+        weights_bytes=placed.weights_bytes + projector.weights_bytes,
+        host_buffer_bytes=placed.host_buffer_bytes + (0 if on_gpu else projector.buffer_bytes),
+    )
 
 
 def _with_draft(placed: Placed, shape: TextShape, model: ModelSettings) -> Placed:
     """The same with a draft model beside it, which has as many cells, on the first GPU if there is one."""
     own = draft_options(model)
-    alone = {**{name: getattr(own, name) for name in type(own).model_fields}, "cache_bytes": 0, "draft": ""}
+    alone = {
+        **{name: getattr(own, name) for name in type(own).model_fields},
+        "cache_bytes": 0,
+        "draft": "",
+        "mmproj": "",
+    }
     draft = _place_alone(shape, model.model_copy(update=alone), min(len(placed.device_bytes), 1), (), placed.cells)
     on_gpu = bool(draft.device_bytes)
     host_bytes = draft.host_bytes - draft.beside_bytes - _process_bytes(shape, on_gpu)

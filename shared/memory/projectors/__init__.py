@@ -1,0 +1,1 @@
+"""What projectors take of the memory."""

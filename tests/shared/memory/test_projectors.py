@@ -1,0 +1,79 @@
+"""A projector counts for the memory of its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.kinds import JobKind
+from shared.memory.estimate import estimate
+from shared.memory.files import files_stamp
+from shared.settings import ModelSettings
+from tests.support.models.gguf_builder import Value, build_gguf
+
+WEIGHTS_BYTES = 4 * 512 * 512
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> ModelSettings:
+    metadata: dict[str, Value] = {
+        "general.architecture": "llama",
+        "llama.context_length": 4096,
+        "llama.embedding_length": 512,
+        "llama.attention.head_count": 8,
+    }
+    names = ("attn_q", "attn_k", "attn_v", "attn_output")
+    path = tmp_path / "model.gguf"
+    path.write_bytes(build_gguf(metadata, tensors=[(f"blk.0.{name}.weight", (512, 512)) for name in names]))
+    return ModelSettings(name="m", kinds=(JobKind.TEXT,), engine="llama", path=str(path), cache_bytes=0)
+
+
+def with_projector(model: ModelSettings, tokens: int = 1024, **metadata: Value) -> ModelSettings:
+    path = Path(model.path).with_name("mmproj.gguf")
+    told: dict[str, Value] = {"general.architecture": "clip"}
+    told |= {f"clip.vision.{name}": value for name, value in metadata.items()}
+    path.write_bytes(build_gguf(told, tensors=[("mm.0.weight", (512, 512))]))
+    return model.model_copy(update={"mmproj": str(path), "image_max_tokens": tokens})
+
+
+SIZED = {"image_size": 512, "patch_size": 16, "embedding_length": 768, "feed_forward_length": 3072}
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_a_projector_adds_its_weights_and_the_buffers_of_a_picture(alone: ModelSettings, gpus: int) -> None:
+    one, two = estimate(alone, gpus), estimate(with_projector(alone, **SIZED), gpus)
+    assert two.notes == ()
+    assert two.weights_bytes - one.weights_bytes == WEIGHTS_BYTES
+    added = two.total_bytes - one.total_bytes - WEIGHTS_BYTES
+    assert 40_000_000 < added < 80_000_000
+    assert (two.host_bytes == one.host_bytes) == bool(gpus)
+    assert (two.kv_bytes, two.beside_bytes) == (one.kv_bytes, one.beside_bytes)
+
+
+def test_it_stays_in_main_memory_with_its_model(alone: ModelSettings) -> None:
+    model = alone.model_copy(update={"gpu_layers": 0})
+    one, two = estimate(model, 1), estimate(with_projector(model, **SIZED), 1)
+    assert two.host_bytes - one.host_bytes > WEIGHTS_BYTES
+    assert two.device_bytes == one.device_bytes
+
+
+def test_pictures_in_their_own_size_take_what_their_most_tokens_need(alone: ModelSettings) -> None:
+    sizes: list[int] = []
+    for tokens in (256, 1024):
+        model = with_projector(alone, tokens, **SIZED, spatial_merge_size=2)
+        sizes.append(estimate(model).total_bytes - estimate(alone).total_bytes)
+    assert sizes[1] > 3 * sizes[0]
+
+
+def test_a_damaged_one_and_odd_numbers_are_no_error(alone: ModelSettings) -> None:
+    odd = {**SIZED, "image_size": 2**63, "patch_size": 0, "embedding_length": 2**60}
+    assert estimate(with_projector(alone, **odd)).notes == ()
+    damaged = with_projector(alone)
+    Path(damaged.mmproj).write_bytes(b"GGUF")
+    assert estimate(damaged) == estimate(alone)
+
+
+def test_another_projector_by_the_same_name_is_noticed(alone: ModelSettings) -> None:
+    before = files_stamp(with_projector(alone))
+    assert files_stamp(with_projector(alone, **SIZED)) != before
