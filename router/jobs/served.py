@@ -27,7 +27,7 @@ _OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|
 class ServedModel:
     """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet.
     ``thinks``: whether it may think before it answers a chat, likewise. ``adapters`` are names that mean it with one.
-    ``media`` are the kinds of media that a chat with it may have; None while that is not known.
+    ``media`` are the kinds of media that a chat with it may have.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ServedModel:
     translates: bool = False
     thinks: bool = False
     adapters: tuple[str, ...] = ()
-    media: tuple[MediaKind, ...] | None = ()
+    media: tuple[MediaKind, ...] = ()
 
 
 def find_model(

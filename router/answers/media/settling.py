@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ async def settle_media(
         return SettledChat(jobs)
     served = broker.find_model(model, JobKind.TEXT, record.limits)
     given = list(media_in(messages))
-    taken = _kinds_taken(broker, served.name)
+    taken = next(row.media for row in broker.served_models() if row.name == served.name)
     sent = [medium for medium in given if medium.kind in taken or not medium.stand_in]
     for medium in sent:
         if medium.kind not in taken:
@@ -72,12 +72,6 @@ async def settle_media(
         tuple(files.digests),
         notes if len(sent) < len(given) else (),
     )
-
-
-def _kinds_taken(broker: Broker, name: str) -> Collection[str]:
-    """What a model takes; both kinds while that is not known, since no worker of it is ready: a worker then checks."""
-    told = next(served.media for served in broker.served_models() if served.name == name)
-    return tuple(MediumKind) if told is None else told
 
 
 def _with_files(message: dict[str, Any], files: MediaFiles) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def context_of(broker: Broker, model: ModelSettings) -> int:
 
 
 def media_of(broker: Broker, model: ModelSettings) -> tuple[MediaKind, ...]:
-    """What chats with a served model may have beside text; nothing while no worker of it is ready."""
-    return next((row.media or () for row in broker.served_models() if row.name == model.name), ())
+    """What chats with a served model may have beside text; nothing if it is not served."""
+    return next((row.media for row in broker.served_models() if row.name == model.name), ())
 
 
 def listed_name(name: str) -> str:

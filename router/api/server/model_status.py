@@ -68,7 +68,7 @@ def _status(
 
 def inputs_of(served: ServedModel) -> list[Medium]:
     """What a model takes, as far as is known: what a chat may have is known once it is loaded."""
-    return list(dict.fromkeys([*_media(served.kinds, 0), *(Medium(medium) for medium in served.media or ())]))
+    return list(dict.fromkeys([*_media(served.kinds, 0), *map(Medium, served.media)]))
 
 
 def outputs_of(served: ServedModel) -> list[Medium]:

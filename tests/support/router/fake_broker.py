@@ -147,7 +147,7 @@ class FakeBroker(Broker):
     budgets: Sequence[DeviceBudget] = ()
     rows: tuple[WorkerRow, ...] = (ROW,)
     settled: bool = True
-    media: tuple[MediaKind, ...] | None = ()
+    media: tuple[MediaKind, ...] = ()
     running: bool = False
     app: FastAPI | None = None
     _served: tuple[ModelSettings, ...] | None = None

@@ -113,11 +113,6 @@ def test_a_model_that_only_sees_takes_no_recording() -> None:
     assert refused(broker, chat(picture(), recording()))[2:] == ("messages.0.content.1", "media_not_supported")
 
 
-def test_while_it_is_unknown_what_a_model_takes_its_worker_decides() -> None:
-    broker = FakeBroker(media=None)
-    assert sent(broker, chat(picture(), recording()))[1] == (WHITE, SOUND)
-
-
 @pytest.mark.parametrize(
     ("parts", "status", "message"),
     [
