@@ -22,8 +22,9 @@ _MERGED_SIDE = 2
 _RECORDING_POSITIONS = 1_500
 """Of 30 s of sound, which encoders for recordings take at once."""
 
-_OWN_SIZE = "clip.vision.spatial_merge_size"
-"""In the headers of encoders that take pictures in their own size."""
+_MERGE_KEY = "clip.vision.spatial_merge_size"
+_OWN_SIZES = ("qwen", "pixtral", "kimi", "glm4v")
+"""Beginnings of the names of encoders that take pictures in their own size, where their headers have no such key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ def _read(path: str, _changed_at_ns: int, image_max_tokens: int) -> ProjectorMem
 def _of_pictures(header: GGUFHeader, image_max_tokens: int) -> int:
     side = _whole(header, "clip.vision.image_size") // max(1, _whole(header, "clip.vision.patch_size"))
     patches = side**2
-    if _OWN_SIZE in header.metadata:
-        patches = image_max_tokens * (_whole(header, _OWN_SIZE) or _MERGED_SIDE) ** 2
+    kinds = (header.metadata.get(f"clip.{part}projector_type") for part in ("", "vision."))
+    if _MERGE_KEY in header.metadata or any(str(kind).startswith(_OWN_SIZES) for kind in kinds):
+        patches = image_max_tokens * (_whole(header, _MERGE_KEY) or _MERGED_SIDE) ** 2
     return _of_positions(header, "vision", min(patches, 1 << 20))
 
 

@@ -58,10 +58,13 @@ def test_it_stays_in_main_memory_with_its_model(alone: ModelSettings) -> None:
     assert two.device_bytes == one.device_bytes
 
 
-def test_pictures_in_their_own_size_take_what_their_most_tokens_need(alone: ModelSettings) -> None:
+@pytest.mark.parametrize("told", [{"spatial_merge_size": 2}, {"projector_type": "qwen2.5vl_merger"}])
+def test_pictures_in_their_own_size_take_what_their_most_tokens_need(
+    alone: ModelSettings, told: dict[str, Value]
+) -> None:
     sizes: list[int] = []
     for tokens in (256, 1024):
-        model = with_projector(alone, tokens, **SIZED, spatial_merge_size=2)
+        model = with_projector(alone, tokens, **{**SIZED, **told})
         sizes.append(estimate(model).total_bytes - estimate(alone).total_bytes)
     assert sizes[1] > 3 * sizes[0]
 
