@@ -13,6 +13,5 @@ def media_taken(model: ModelSettings, workers: Sequence[Worker]) -> tuple[MediaK
     """What chats with a model may have beside text: what its ready workers say; without one, what its files say."""
     ready = [worker for worker in workers if worker.ready]
     if not ready:
-        told: tuple[MediaKind, ...] = getattr(model, "media", ())
-        return told
+        return model.media
     return tuple(dict.fromkeys(medium for worker in ready for medium in worker.heartbeat.media))

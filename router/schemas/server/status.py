@@ -47,7 +47,7 @@ class ModelStatus(BaseModel):
     id: str
     aliases: list[str]
     kinds: list[JobKind]
-    inputs: list[Medium] = Field(description="What it takes; what a chat may hold is known once it is loaded.")
+    inputs: list[Medium] = Field(description="What it takes; of a text model, what a chat may hold.")
     outputs: list[Medium] = Field(description="What it gives.")
     thinks: bool = Field(description="Whether it may think before it answers a chat; known once it is loaded.")
     state: ModelState

@@ -32,10 +32,10 @@ class Told:
     [
         ([Told(()), Told(("image", "audio"))], ("image", "audio")),
         ([Told(())], ()),
-        ([Told(("image",), WorkerState.LOADING)], ()),
-        ([], ()),
+        ([Told(("image",), WorkerState.LOADING)], ("audio",)),
+        ([], ("audio",)),
     ],
 )
 def test_ready_workers_know_what_their_model_takes(workers: list[Told], taken: tuple[MediaKind, ...]) -> None:
-    model = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="llama", path="")
+    model = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="llama", path="", media=("audio",))
     assert media_taken(model, [told.worker() for told in workers]) == taken
