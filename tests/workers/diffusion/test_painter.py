@@ -11,14 +11,14 @@ from PIL import Image
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.payloads import Done, FinishReason, Picture, Progress, Started
 from tests.support.workers.diffusion_jobs import Outcome, image_job, png_of, run
-from workers.diffusion.native import model as native
+from workers.diffusion.native import names as native
 from workers.diffusion.native.engine import DiffusionEngine
 
 PHOTO = png_of(Image.radial_gradient("L").resize((64, 64)))
 
 
 def test_names_are_the_library_s() -> None:
-    for names, known in ((SAMPLERS, native._SAMPLERS), (SCHEDULERS, native._SCHEDULERS)):
+    for names, known in ((SAMPLERS, native.SAMPLERS), (SCHEDULERS, native.SCHEDULERS)):
         assert list(names) == [name for name in known if not name.endswith("count")]
 
 
