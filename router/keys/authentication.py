@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Self
@@ -20,6 +22,10 @@ from router.schemas.errors import ApiError
 
 DOCUMENTATION_PATHS = frozenset({"/docs", "/openapi.json"})
 DOCUMENTATION_PREFIX = "/static-offline-docs/"
+BASIC_PREFIX = "/sdapi/"
+"""Paths where ``Authorization: Basic`` is understood, as the programs that call them know no other form.
+
+Not elsewhere: browsers send it unasked once they know it, also for pages of other sites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +36,20 @@ class SentKeys:
     other_scheme: bool
 
     @classmethod
-    def of(cls, headers: Headers) -> Self:
-        """The keys in ``Authorization: Bearer <key>`` and in ``x-api-key``, which Anthropic's clients send."""
+    def of(cls, headers: Headers, path: str) -> Self:
+        """The keys in ``Authorization: Bearer <key>`` and in ``x-api-key``, which Anthropic's clients send.
+
+        On paths of ``BASIC_PREFIX``, it is also the password of ``Authorization: Basic``, whoever the user is.
+        """
         authorization = headers.get("authorization", "")
-        scheme, _, bearer = authorization.partition(" ")
-        is_bearer = scheme.lower() == "bearer"
+        scheme, _, credentials = authorization.partition(" ")
+        read = {"bearer": str.strip, "basic": _basic_key if path.startswith(BASIC_PREFIX) else None}.get(scheme.lower())
         given = {
-            "Authorization": bearer.strip() if is_bearer else "",
+            "Authorization": read(credentials) if read is not None else "",
             "x-api-key": headers.get("x-api-key", "").strip(),
         }
         keys = {name: key for name, key in given.items() if key}
-        return cls(keys, bool(authorization.strip()) and not is_bearer)
+        return cls(keys, bool(authorization.strip()) and read is None)
 
     def fault(self) -> str:
         """What is wrong, if none of the keys is known."""
@@ -57,7 +66,8 @@ class Authentication:
     A named key identifies its user and sets that key's limits. The shared key only grants access: its users are
     identified by their addresses, and none is an administrator. While no key is required, unknown keys are ignored,
     since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers
-    cannot send the header when they open a page. To read a URL that is one of ``signed_urls``, its signature will do.
+    cannot send the header when they open a page, nor does ``OPTIONS``, which only asks for methods. To read a URL that
+    is one of ``signed_urls``, its signature will do.
     The tokens of keys that have a limit of them are counted by ``meter``.
     """
 
@@ -78,7 +88,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and not self._is_open(scope["path"]):
+        if scope["type"] == "http" and scope["method"] != "OPTIONS" and not self._is_open(scope["path"]):
             refusal = await self._refusal(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
@@ -108,7 +118,7 @@ class Authentication:
         if OVER_ADMIN_SOCKET in scope:
             record_of(scope).admin = True
             return None
-        sent = SentKeys.of(Headers(scope=scope))
+        sent = SentKeys.of(Headers(scope=scope), scope["path"])
         for given in sent.keys.values() or [""]:
             key = await self._access.find(given)
             if key is not None:
@@ -122,3 +132,12 @@ class Authentication:
             return None
         refusal = ApiError(401, sent.fault(), code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
         return await self._wrong_keys.refuse(record_of(scope).network, refusal) if sent.keys else refusal
+
+
+def _basic_key(credentials: str) -> str:
+    """The password of ``user:password`` in base64, or the user without one; empty if they cannot be read."""
+    try:
+        user, _, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return (password or user).strip()

@@ -87,11 +87,16 @@ class ApiError(Exception):
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
 
 
-def wrong_method(method: str, path: str, allowed: Collection[str]) -> ApiError:
-    """A 405 for a path that has the ``allowed`` methods. HEAD is there wherever GET is."""
-    methods = sorted({*allowed, *(("HEAD",) if "GET" in allowed else ())})
-    message = f"method: expected {' or '.join(methods)}, got {method} {shown(path)}"
-    return ApiError(405, message, headers={"Allow": ", ".join(methods)})
+def allowed_methods(declared: Collection[str]) -> str:
+    """The header ``Allow`` of a path that has the ``declared`` methods. HEAD is there wherever GET is."""
+    return ", ".join(sorted({*declared, *(("HEAD",) if "GET" in declared else ())}))
+
+
+def wrong_method(method: str, path: str, declared: Collection[str]) -> ApiError:
+    """A 405 for a path that has the ``declared`` methods."""
+    allowed = allowed_methods(declared)
+    message = f"method: expected {allowed.replace(', ', ' or ')}, got {method} {shown(path)}"
+    return ApiError(405, message, headers={"Allow": allowed})
 
 
 class ErrorDetail(BaseModel):

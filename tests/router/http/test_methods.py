@@ -75,6 +75,22 @@ def test_a_wrong_method_on_an_existing_path_is_405(method: str, path: str, allow
 
 
 @pytest.mark.parametrize(
+    ("path", "allowed"), [("/v1/images/generations", "POST"), ("/v1/models", "GET, HEAD"), ("/health", "GET, HEAD")]
+)
+def test_options_names_the_methods_of_a_path_and_needs_no_key(path: str, allowed: str) -> None:
+    """SillyTavern looks in this way whether a server for images is there."""
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "secret"})
+    response = ask(broker, "OPTIONS", path)
+    assert (response.status_code, response.headers["Allow"], response.content) == (204, allowed, b"")
+
+
+@pytest.mark.parametrize("path", ["/none", "/v1/jobs/none"])
+def test_options_of_no_path_or_of_a_path_with_a_name_is_an_error(path: str) -> None:
+    assert ask(FakeBroker(), "OPTIONS", path).status_code == 404
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("DELETE", "/v1/images/a.png"),

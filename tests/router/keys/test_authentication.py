@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +118,35 @@ def test_anthropics_clients_send_the_key_in_a_header_of_their_own(headers: dict[
     if status == 401:
         message = "x-api-key: expected a valid API key of this server, got an unknown or revoked one"
         assert answer.json()["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status"),
+    [
+        ("user:KEY", 404),
+        (":KEY", 404),
+        ("KEY:", 404),
+        ("KEY", 404),
+        ("user:other", 401),
+        ("KEY:other", 401),
+        ("", 401),
+        ("us\xe9r:\xff", 401),
+    ],
+)
+def test_programs_of_automatic1111_send_the_key_as_a_password(credentials: str, status: int) -> None:
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "KEY"})
+    encoded = base64.b64encode(credentials.encode("latin-1")).decode()
+    headers = {"Authorization": f"Basic {encoded}"}
+    assert ask(broker, "GET", "/sdapi/v1/none", headers=headers).status_code == status
+    assert ask(broker, "GET", "/v1/models", headers=headers).status_code == 401
+
+
+def test_a_password_that_is_not_base64_is_no_key() -> None:
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "KEY"})
+    answer = ask(broker, "GET", "/sdapi/v1/none", headers={"Authorization": "Basic user:KEY"})
+    assert answer.status_code == 401
 
 
 def test_the_shared_key_and_named_keys_work_side_by_side(tmp_path: Path) -> None:
