@@ -13,11 +13,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from shared.wire.chat_media import media_parts
-from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, UpscaleJob
 
 GENERATED_TOKEN = 2.0
 PATCH_PIXELS = 64 * 64
 AUDIO_SECOND = 50.0
+
+DEFAULT_STEPS = 20
+DEFAULT_SIDE = 512
+"""Assumed steps, and width and height in pixels, of a picture whose job leaves them to the model."""
+
+UPSCALED_BYTE = 1 / 1024
+"""A compressed byte of a picture is about one pixel, and a pixel about a quarter of a step of its patch."""
 
 CHARACTERS_PER_TOKEN = 4
 DEFAULT_ANSWER_TOKENS = 256
@@ -64,8 +71,15 @@ def estimate_tokenizing(work: TokenizeJob, _blob_bytes: int = 0) -> float:
 
 
 def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
-    """Cost of a picture, at least 1."""
-    return work.steps * max(1, math.ceil(work.width * work.height / PATCH_PIXELS))
+    """Cost of a picture, at least 1. What the job leaves to the model is assumed."""
+    steps = work.steps or DEFAULT_STEPS
+    pixels = (work.width or DEFAULT_SIDE) * (work.height or DEFAULT_SIDE)
+    return steps * max(1, math.ceil(pixels / PATCH_PIXELS))
+
+
+def estimate_upscaling(_work: UpscaleJob, blob_bytes: int = 0) -> float:
+    """Cost of a larger copy of a picture, from the size of its file; at least 1."""
+    return max(1.0, blob_bytes * UPSCALED_BYTE)
 
 
 def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:

@@ -19,11 +19,12 @@ from shared.costs import (
     estimate_speech,
     estimate_text,
     estimate_tokenizing,
+    estimate_upscaling,
     input_tokens,
     speech_tokens,
     text_tokens,
 )
-from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, UpscaleJob, Work
 
 W = TypeVar("W", bound=Work)
 
@@ -74,13 +75,14 @@ class KindSpec:
 _TEXT = JobSpec(TextJob, estimate_text, can_be_preempted=True, estimate_tokens=text_tokens)
 _TOKENIZE = JobSpec(TokenizeJob, estimate_tokenizing, needs_slot=False)
 _IMAGE = JobSpec(ImageJob, estimate_images, outlives_cancel=True)
+_UPSCALE = JobSpec(UpscaleJob, estimate_upscaling, outlives_cancel=True)
 _SPEECH = JobSpec(SpeechJob, estimate_speech, estimate_tokens=speech_tokens)
 _EMBEDDING = JobSpec(EmbedJob, estimate_embedding, estimate_tokens=input_tokens)
 _RERANK = JobSpec(RerankJob, estimate_rerank, estimate_tokens=input_tokens)
 
 KINDS: dict[JobKind, KindSpec] = {
     JobKind.TEXT: KindSpec((_TEXT, _TOKENIZE), max_step_s=60.0, example_model="smollm2"),
-    JobKind.IMAGE: KindSpec((_IMAGE,), max_step_s=900.0, example_model="sd1-5"),
+    JobKind.IMAGE: KindSpec((_IMAGE, _UPSCALE), max_step_s=900.0, example_model="sd1-5"),
     JobKind.SPEECH: KindSpec((_SPEECH,), max_step_s=300.0, example_model="faster-whisper-tiny"),
     JobKind.EMBEDDING: KindSpec((_EMBEDDING,), max_step_s=900.0, example_model="all-minilm"),
     JobKind.RERANK: KindSpec((_RERANK,), max_step_s=900.0, example_model="bge-reranker-v2-m3"),

@@ -14,6 +14,7 @@ from shared.settings import ModelSettings
 from shared.wire.jobs import MediaKind, Work
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Payload, Started
+from shared.wire.pictures import PictureInfo
 
 Party = tuple[str, float]
 """Whose turn it is: a user, with a weight. Turns of less weight come less often."""
@@ -52,7 +53,8 @@ class EngineInfo:
 
     ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell. ``translates``:
     whether it turns speech of other languages into English. ``thinks``: whether answers to
-    chats may begin with thoughts. ``media`` are those that a chat may hold beside text.
+    chats may begin with thoughts. ``media`` are those that a chat may hold beside text. ``images`` is what an image
+    model is and can do.
     """
 
     slots: int
@@ -61,6 +63,7 @@ class EngineInfo:
     translates: bool = False
     thinks: bool = False
     media: tuple[MediaKind, ...] = ()
+    images: PictureInfo | None = None
 
 
 Emitted = tuple[str, Payload]

@@ -208,5 +208,6 @@ class WorkerRuntime:
             translates=self._info.translates,
             thinks=self._info.thinks,
             media=self._info.media,
+            images=self._info.images,
             device_memory_bytes=self._gpu_use.bytes() if self._device.startswith("cuda") else 0,
         )

@@ -20,7 +20,7 @@ from router.schemas.scheduling import DEFAULT_SCHEDULING, Scheduling
 from router.schemas.text.lora import with_settled_adapters
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, UpscaleJob, Work
 from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
 from shared.wire.work import pack_all
@@ -299,6 +299,8 @@ def _prompt_of(work: Work) -> Any:
             return _prompt_of(work.text)
         case ImageJob() | SpeechJob():
             return work.prompt
+        case UpscaleJob():
+            return ""
         case EmbedJob():
             return work.inputs
         case RerankJob():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.jobs.job import Job, JobRequest
 from shared.kinds import estimated_tokens
-from shared.wire.jobs import ImageJob
+from shared.wire.jobs import ImageJob, UpscaleJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption
         reasoning_tokens=sum(job.done.reasoning_tokens for job in jobs if job.done is not None),
         predicted_tokens=sum(job.done.predicted_tokens for job in jobs if job.done is not None),
         mispredicted_tokens=sum(job.done.mispredicted_tokens for job in jobs if job.done is not None),
-        images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob)),
+        images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob | UpscaleJob)),
         audio_s=sum(job.audio_s for job in jobs),
     )
 

@@ -209,9 +209,9 @@ class Img2ImgRequest(ImageRequest):
     height: int | None = None
 
     def to_job(self, max_side: int) -> ImageJob:
-        """As :meth:`ImageRequest.to_job`, with an input picture; the caller sets ``has_mask`` once it is known, and the
+        """As :meth:`ImageRequest.to_job`, with an input picture; the caller sets ``mask`` once it is known, and the
         size by :meth:`follow`."""
-        return replace(super().to_job(max_side), strength=self.strength, has_input=True)
+        return replace(super().to_job(max_side), strength=self.strength, init=0)
 
     def follow(self, job: ImageJob, dimensions: tuple[int, int] | None, max_side: int) -> ImageJob:
         """``job`` with the sides that were not requested in the proportions of the input picture.

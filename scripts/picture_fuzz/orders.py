@@ -44,7 +44,7 @@ class RandomOrder:
         fields = Img2ImgRequest if self.blobs else Txt2ImgRequest
         work: ImageJob = fields.model_validate(self.body).to_job(MAX_SIDE)
         if len(self.blobs) > 1:
-            work = ImageJob(**{name: getattr(work, name) for name in work.__struct_fields__} | {"has_mask": True})
+            work = ImageJob(**{name: getattr(work, name) for name in work.__struct_fields__} | {"mask": 1})
         return EngineJob("order", work, blobs=[memoryview(blob) for blob in self.blobs])
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-PROTOCOL_VERSION = 13
+PROTOCOL_VERSION = 14
 """From 0 to 255. :mod:`shared.wire.messages` says when to change it."""
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024

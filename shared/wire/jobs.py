@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import field
 
 from shared.wire.codec import Struct
+from shared.wire.pictures import Hires, PictureFormat, PictureQuality, WantedLora
 
 REPEAT_PENALTY_TOKENS = 64
 """``repeat_penalty`` counts this many of the last tokens, llama.cpp's default."""
@@ -191,28 +192,53 @@ class SpeechJob(Struct, tag=31, frozen=True):
 
 
 class ImageJob(Struct, tag=32, frozen=True):
-    """A picture of ``width`` x ``height`` pixels.
+    """A picture of ``width`` x ``height`` pixels; 0 is the model's own size, or follows the picture to begin with.
 
-    Blobs: none for text to image; the input picture for image to image (``has_input``), then the mask if there is one
-    (``has_mask``; its transparent parts are repainted). ``strength`` (0 to 1) is how much of the input may change.
-    ``sampler`` and ``scheduler`` are names from :mod:`shared.engines.diffusion_names`, or ``None`` for the model's
-    default. ``previews`` is the number of unfinished states of the picture to send.
+    None is the model's default (:class:`~shared.wire.pictures.PictureDefaults`), which the worker fills in; so is the
+    number of steps that ``quality`` means. A ``native`` job of Stable Diffusion 1 has a smaller default size.
+    ``init`` (image to image), ``mask`` (its transparent parts are repainted, softly over ``mask_blur`` pixels),
+    ``references`` and ``control`` are places of files among the job's blobs, as they came. ``strength`` (0 to 1) is how
+    much of the first may change. ``sampler`` and ``scheduler`` are names from :mod:`shared.engines.diffusion_names`.
+    ``canny``: the edges of ``control`` are found first. ``loras`` are applied beside those of the prompt's tags. With
+    ``hires``, the size is that of the second pass. ``previews`` is the number of unfinished states of the picture to
+    send. ``compression`` (0 to 100) is the quality of JPEG and WebP files.
     """
 
     prompt: str
     negative_prompt: str = ""
-    width: int = 256
-    height: int = 256
-    steps: int = 20
-    cfg_scale: float = 7.0
-    seed: int = 0
-    strength: float = 0.75
+    width: int = 0
+    height: int = 0
+    native: bool = False
+    steps: int | None = None
+    quality: PictureQuality | None = None
+    cfg_scale: float | None = None
+    guidance: float | None = None
+    flow_shift: float | None = None
     sampler: str | None = None
     scheduler: str | None = None
     clip_skip: int = 0
-    has_input: bool = False
-    has_mask: bool = False
+    seed: int = 0
+    strength: float | None = None
+    init: int | None = None
+    mask: int | None = None
+    mask_blur: int = 0
+    references: list[int] = field(default_factory=list)
+    control: int | None = None
+    control_strength: float = 0.9
+    canny: bool = False
+    loras: list[WantedLora] = field(default_factory=list)
+    hires: Hires | None = None
     previews: int = 0
+    format: PictureFormat = "png"
+    compression: int = 100
+
+
+class UpscaleJob(Struct, tag=38, frozen=True):
+    """A larger copy of a picture, the job's only blob. ``scale`` None is the upscaler's own factor."""
+
+    scale: float | None = None
+    format: PictureFormat = "png"
+    compression: int = 100
 
 
 class TokenOutput(StrEnum):
@@ -273,4 +299,4 @@ class RerankJob(Struct, tag=34, frozen=True):
     max_document_tokens: int | None = None
 
 
-Work = TextJob | SpeechJob | ImageJob | EmbedJob | RerankJob | TokenizeJob
+Work = TextJob | SpeechJob | ImageJob | UpscaleJob | EmbedJob | RerankJob | TokenizeJob

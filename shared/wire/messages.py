@@ -25,6 +25,7 @@ from msgspec import field
 from shared.wire.codec import Decoder, Struct
 from shared.wire.jobs import MediaKind
 from shared.wire.payloads import Payload, Started
+from shared.wire.pictures import PictureInfo
 from shared.wire.supervision import Roster, WorkerState
 
 HEARTBEAT_TOPIC = b"heartbeat"
@@ -220,7 +221,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
     that the worker could not write. ``memory_bytes`` is main memory, ``device_memory_bytes`` that of the GPUs, 0 where
     it is not known. ``translates``: whether its model turns speech into English. ``thinks``:
-    whether it may think before it answers a chat. ``media`` are those that it takes in a chat beside text.
+    whether it may think before it answers a chat. ``media`` are those that it takes in a chat beside text. ``images``
+    is what its image model is, None for other kinds and until it is loaded.
     """
 
     worker_id: str
@@ -241,6 +243,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     thinks: bool = False
     device_memory_bytes: int = 0
     media: tuple[MediaKind, ...] = ()
+    images: PictureInfo | None = None
 
 
 HEARTBEAT_INTERVAL_S = 0.5

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import field
 
 from shared.wire.codec import Struct
+from shared.wire.pictures import PictureFormat
 
 
 class FinishReason(StrEnum):
@@ -74,7 +75,7 @@ class Tokens(Struct, tag=21, frozen=True):
 class Progress(Struct, tag=22, frozen=True):
     """Denoising steps done, out of the job's total over all its pictures.
 
-    ``preview`` is a PNG of the unfinished picture, or empty.
+    ``preview`` is a file of the unfinished picture in the job's format, or empty.
     """
 
     step: int
@@ -83,12 +84,17 @@ class Progress(Struct, tag=22, frozen=True):
 
 
 class Picture(Struct, tag=25, frozen=True):
-    """A finished picture. ``png`` is the whole file, with the parameters as metadata."""
+    """A finished picture. ``file`` is the whole file in its ``format``, with the parameters as metadata.
+
+    ``warnings`` name what the request asks for and did not get.
+    """
 
     seed: int
     width: int
     height: int
-    png: bytes
+    file: bytes
+    format: PictureFormat = "png"
+    warnings: list[str] = field(default_factory=list)
 
 
 class Word(Struct, frozen=True):

@@ -61,7 +61,7 @@ class PictureEngine(ABC):
 
         self._painter = Painter(self._model, self._model_name)
         report(1.0)
-        return EngineInfo(slots=1, context_tokens=0)
+        return EngineInfo(slots=1, context_tokens=0, images=self._rules.info)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         from workers.diffusion.order import accept

@@ -28,7 +28,7 @@ def png(image: Image.Image, parameters: str = "") -> bytes:
 
 def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
     """The parameters of a job's picture as text; ``sampler`` and ``scheduler`` are the ones in use."""
-    values: dict[str, str | int | float] = {
+    values: dict[str, str | int | float | None] = {
         "Steps": job.steps,
         "Sampler": sampler,
         "Schedule type": scheduler,
@@ -37,7 +37,7 @@ def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
         "Size": f"{job.width}x{job.height}",
         "Model": model,
     }
-    if job.has_input:
+    if job.init is not None:
         values["Denoising strength"] = job.strength
     if job.clip_skip > 0:
         values["Clip skip"] = job.clip_skip
@@ -49,6 +49,6 @@ def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
     return "\n".join(lines)
 
 
-def _quoted(value: str | int | float) -> str:
+def _quoted(value: str | int | float | None) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return json.dumps(text, ensure_ascii=False) if any(c in text for c in ',:\n"') else text

@@ -15,12 +15,16 @@ from workers.diffusion.loras import Lora
 from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
 from workers.diffusion.prompts import check_text, check_weights
 from workers.diffusion.rules import OrderRules
+from workers.diffusion.settling import settled, with_size
 from workers.engine import EngineJob
 
 
 @dataclass(slots=True)
 class Order:
-    """An accepted job. ``prompt`` has no LoRA tags. ``cancelled`` may be set at any time, from another thread."""
+    """An accepted job, in which nothing is left open. ``prompt`` has no LoRA tags.
+
+    ``cancelled`` may be set at any time, from another thread.
+    """
 
     job_id: str
     job: ImageJob
@@ -40,9 +44,10 @@ class Order:
         The formula is that of stable-diffusion.cpp, which computes in single precision.
         """
         job = self.job
-        if not job.has_input or job.strength >= 1.0:
-            return job.steps
-        return min(int(np.float32(job.steps) * np.float32(job.strength)), job.steps - 1) + 1
+        steps, strength = job.steps or 1, 1.0 if job.strength is None else job.strength
+        if job.init is None or strength >= 1.0:
+            return steps
+        return min(int(np.float32(steps) * np.float32(strength)), steps - 1) + 1
 
     @property
     def preview_steps(self) -> frozenset[int]:
@@ -60,6 +65,7 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
     work = job.work
     if not isinstance(work, ImageJob):
         raise JobError(400, f"model: this model generates pictures, it does not serve {kind_of(work)} jobs", "model")
+    work = settled(work, rules.info)
     rules.check(work)
     check_text("prompt", work.prompt)
     check_text("negative_prompt", work.negative_prompt)
@@ -67,16 +73,17 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
     order = Order(job.job_id, work, prompt, loras, job.delivered)
-    if work.has_input:
-        _take_pictures(order, job)
+    if work.init is not None:
+        _take_pictures(order, job, work.init)
     return order
 
 
-def _take_pictures(order: Order, job: EngineJob) -> None:
-    size = (order.job.width, order.job.height)
-    image = decode(_blob(job, 0, "image"), "image")
-    if order.job.has_mask:
-        mask = decode(_blob(job, 1, "mask"), "mask")
+def _take_pictures(order: Order, job: EngineJob, init: int) -> None:
+    image = decode(_blob(job, init, "image"), "image")
+    order.job = job_of = with_size(order.job, image.size)
+    size = (job_of.width, job_of.height)
+    if job_of.mask is not None:
+        mask = decode(_blob(job, job_of.mask, "mask"), "mask")
         if mask.size != image.size:
             expected, got = ("x".join(map(str, each.size)) for each in (image, mask))
             raise JobError(400, f"mask: expected the size of the input picture, {expected}, got {got}", "mask")

@@ -18,7 +18,8 @@ class PaintError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """The picture of ``job``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded.
+    """The picture of ``job``, which leaves nothing open. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are
+    decoded.
 
     Only the last ``steps`` of the job's steps are done: with an input picture not all are needed.
     """
@@ -29,6 +30,21 @@ class Painting:
     loras: list[Lora]
     image: Image.Image | None
     mask: Image.Image | None
+
+    @property
+    def all_steps(self) -> int:
+        """The steps of the whole schedule, of which the last ones are done."""
+        return self.job.steps or self.steps
+
+    @property
+    def cfg_scale(self) -> float:
+        """How much the prompt counts; 1 is without the negative prompt."""
+        return 1.0 if self.job.cfg_scale is None else self.job.cfg_scale
+
+    @property
+    def strength(self) -> float:
+        """How much of the picture to begin with may change, 0 to 1."""
+        return 1.0 if self.job.strength is None else self.job.strength
 
 
 @dataclass(slots=True)

@@ -6,14 +6,19 @@ from typing import Protocol
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
+from shared.wire.pictures import PictureInfo
 from workers.diffusion.loras import Lora
 
 
 class OrderRules(Protocol):
     """Which orders a model can take."""
 
+    @property
+    def info(self) -> PictureInfo:
+        """What the model is and can do."""
+
     def check(self, work: ImageJob) -> None:
-        """Check what a job asks for, beside its texts and pictures.
+        """Check what a job asks for, beside its texts and pictures. Its steps and strengths are filled in.
 
         Raises:
             JobError: this model cannot do the job.

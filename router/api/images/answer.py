@@ -97,13 +97,13 @@ class SubmittedImages(SubmittedRequest):
         return batch
 
     async def _keep(self, picture: Picture) -> KeptPicture:
-        base64 = await _RENDERING.run(_base64, picture.png) if self.body.wants_base64 else ""
+        base64 = await _RENDERING.run(_base64, picture.file) if self.body.wants_base64 else ""
         return KeptPicture(picture, await self._saved(picture) if self.body.wants_url else None, base64)
 
     async def _saved(self, picture: Picture) -> str | None:
         """The URL of the picture, which is saved; None if that fails and the answer holds the picture."""
         try:
-            return self._url_of(await SAVING.run(self._store.save, picture.png))
+            return self._url_of(await SAVING.run(self._store.save, picture.file))
         except OSError as error:
             log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
             if self.body.wants_base64:

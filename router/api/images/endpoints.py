@@ -133,7 +133,9 @@ async def _edit(
     served = broker.find_model(body.model, JobKind.IMAGE, record.limits)
     job = body.to_job(served.max_image_side)
     blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
-    job = replace(body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), has_mask=len(blobs) > 1)
+    job = replace(
+        body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), mask=1 if len(blobs) > 1 else None
+    )
     submission = SubmittedImages(broker, record, body, job, blobs, store, _urls_for(request, broker))
     return await _answer(request, submission, EDIT)
 

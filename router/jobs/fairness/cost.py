@@ -6,7 +6,7 @@ from typing import assert_never
 
 from router.jobs.job import Job
 from shared.costs import AUDIO_SECOND, GENERATED_TOKEN
-from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, UpscaleJob
 
 
 def cost_so_far(job: Job) -> float:
@@ -25,7 +25,7 @@ def cost_so_far(job: Job) -> float:
             return job.audio_s * AUDIO_SECOND or job.estimated_cost
         case EmbedJob() | RerankJob():
             return job.begun.prompt_tokens
-        case ImageJob() | TokenizeJob():
+        case ImageJob() | UpscaleJob() | TokenizeJob():
             return job.estimated_cost
         case other:
             assert_never(other)

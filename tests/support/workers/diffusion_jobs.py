@@ -33,7 +33,7 @@ class Outcome:
     @property
     def pixels(self) -> NDArray[np.int16]:
         """The first picture: height x width x 3."""
-        return pixels(self.pictures[0].png)
+        return pixels(self.pictures[0].file)
 
 
 def pixels(png: bytes) -> NDArray[np.int16]:

@@ -48,10 +48,10 @@ def step_until_progress(engine: DiffusionEngine) -> None:
         (image_job(prompt="a\0b"), 400, "prompt"),
         (image_job(negative_prompt="\ud800"), 400, "negative_prompt"),
         (image_job(prompt="<lora:no:1>"), 400, "prompt"),
-        (image_job(has_input=True), 400, "image"),
-        (image_job(has_input=True, blobs=(b"<svg/>",)), 415, "image"),
-        (image_job(has_input=True, has_mask=True, blobs=(WIDE,)), 400, "mask"),
-        (image_job(has_input=True, has_mask=True, blobs=(WIDE, HIGH)), 400, "mask"),
+        (image_job(init=0), 400, "image"),
+        (image_job(init=0, blobs=(b"<svg/>",)), 415, "image"),
+        (image_job(init=0, mask=1, blobs=(WIDE,)), 400, "mask"),
+        (image_job(init=0, mask=1, blobs=(WIDE, HIGH)), 400, "mask"),
     ],
 )
 def test_a_job_that_the_engine_cannot_do_is_refused(
@@ -65,7 +65,7 @@ def test_a_job_that_the_engine_cannot_do_is_refused(
 
 def test_a_mask_of_another_size_is_refused_with_both_sizes(engine: DiffusionEngine) -> None:
     with pytest.raises(JobError, match=r"^mask: expected the size of the input picture, 90x70, got 70x90$"):
-        engine.submit(image_job(has_input=True, has_mask=True, blobs=(WIDE, HIGH)))
+        engine.submit(image_job(init=0, mask=1, blobs=(WIDE, HIGH)))
 
 
 def test_jobs_run_one_after_the_other(calm_engine: DiffusionEngine) -> None:

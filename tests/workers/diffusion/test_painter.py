@@ -24,7 +24,7 @@ def test_names_are_the_library_s() -> None:
 
 def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(engine: DiffusionEngine) -> None:
     first, again, other = (run(engine, image_job(seed=seed)) for seed in (7, 7, 8))
-    assert first.pictures[0].png == again.pictures[0].png
+    assert first.pictures[0].file == again.pictures[0].file
     assert not np.array_equal(first.pixels, other.pixels)
 
 
@@ -65,7 +65,7 @@ def test_a_step_that_runs_the_model_twice_counts_once(engine: DiffusionEngine, s
 def test_an_input_picture_needs_only_the_last_part_of_the_steps(
     engine: DiffusionEngine, strength: float, steps: int
 ) -> None:
-    outcome = run(engine, image_job(blobs=(PHOTO,), has_input=True, strength=strength, steps=5))
+    outcome = run(engine, image_job(blobs=(PHOTO,), init=0, strength=strength, steps=5))
     assert [(event.step, event.steps) for event in outcome.progress] == [(n, steps) for n in range(1, steps + 1)]
 
 
@@ -77,7 +77,7 @@ def test_a_delivered_picture_is_not_generated_again(engine: DiffusionEngine) -> 
 def test_the_picture_has_the_requested_size(engine: DiffusionEngine, size: tuple[int, int]) -> None:
     picture = run(engine, image_job(width=size[0], height=size[1])).pictures[0]
     assert (picture.width, picture.height) == size
-    assert Image.open(io.BytesIO(picture.png)).size == size
+    assert Image.open(io.BytesIO(picture.file)).size == size
 
 
 def test_previews_come_with_evenly_spaced_steps(engine: DiffusionEngine) -> None:
@@ -91,7 +91,7 @@ def test_previews_come_with_evenly_spaced_steps(engine: DiffusionEngine) -> None
 
 def test_a_smaller_strength_keeps_more_of_the_input_picture(engine: DiffusionEngine) -> None:
     def painted(strength: float, photo: bytes = PHOTO) -> Outcome:
-        return run(engine, image_job(blobs=(photo,), has_input=True, strength=strength, steps=4))
+        return run(engine, image_job(blobs=(photo,), init=0, strength=strength, steps=4))
 
     other = png_of(Image.linear_gradient("L").resize((64, 64)))
     slight, strong = painted(0.1), painted(0.9)
@@ -106,7 +106,7 @@ def test_the_black_part_of_a_mask_is_kept(engine: DiffusionEngine) -> None:
 
     def painted(*blobs: bytes) -> np.ndarray:
         return run(
-            engine, image_job(blobs=blobs, has_input=True, has_mask=len(blobs) > 1, strength=0.9, steps=4)
+            engine, image_job(blobs=blobs, init=0, mask=1 if len(blobs) > 1 else None, strength=0.9, steps=4)
         ).pixels
 
     nothing = png_of(Image.new("L", (64, 64), "black"))
@@ -118,7 +118,7 @@ def test_the_black_part_of_a_mask_is_kept(engine: DiffusionEngine) -> None:
 @pytest.mark.parametrize("prompt", ["a cat, sitting", "a cat \N{CAT FACE}"])
 def test_the_file_holds_the_parameters_of_the_picture(engine: DiffusionEngine, prompt: str) -> None:
     job = image_job(prompt=prompt, negative_prompt="rain: much", seed=4, sampler="dpm++2m", scheduler="karras")
-    image = Image.open(io.BytesIO(run(engine, job).pictures[0].png))
+    image = Image.open(io.BytesIO(run(engine, job).pictures[0].file))
     text = image.info["parameters"].splitlines()
     assert text[:2] == [prompt, "Negative prompt: rain: much"]
     assert text[2].startswith(
@@ -127,7 +127,7 @@ def test_the_file_holds_the_parameters_of_the_picture(engine: DiffusionEngine, p
 
 
 def test_the_model_s_own_sampler_is_named(engine: DiffusionEngine) -> None:
-    job = image_job(blobs=(PHOTO,), has_input=True, strength=0.5)
-    text = Image.open(io.BytesIO(run(engine, job).pictures[0].png)).info["parameters"]
+    job = image_job(blobs=(PHOTO,), init=0, strength=0.5)
+    text = Image.open(io.BytesIO(run(engine, job).pictures[0].file)).info["parameters"]
     assert "Sampler: euler_a, Schedule type: discrete" in text
     assert "Denoising strength: 0.5" in text

@@ -24,10 +24,14 @@ def parameters_of(painting: Painting) -> tuple[Any, list[Any]]:
     parameters.negative_prompt = job.negative_prompt.encode()
     parameters.clip_skip = job.clip_skip or -1
     parameters.width, parameters.height = job.width, job.height
-    parameters.strength = job.strength
+    parameters.strength = painting.strength
     parameters.seed = job.seed
-    parameters.sample_params.sample_steps = job.steps
-    parameters.sample_params.guidance.txt_cfg = job.cfg_scale
+    parameters.sample_params.sample_steps = painting.all_steps
+    parameters.sample_params.guidance.txt_cfg = painting.cfg_scale
+    if job.guidance is not None:
+        parameters.sample_params.guidance.distilled_guidance = job.guidance
+    if job.flow_shift is not None:
+        parameters.sample_params.flow_shift = job.flow_shift
     if job.sampler:
         parameters.sample_params.sample_method = SAMPLERS[job.sampler]
     if job.scheduler:

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
+from shared.wire.pictures import PictureFeature, PictureInfo
 from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.rules import check_name
+
+FEATURES: tuple[PictureFeature, ...] = ("text", "edit", "mask", "loras", "previews")
+
+INFO = PictureInfo(features=FEATURES)
+"""What is known of a model whose file says nothing."""
 
 MIN_GITS_STEPS = 2
 """The library crashes with this scheduler and fewer steps."""
@@ -17,15 +23,16 @@ MIN_GITS_STEPS = 2
 
 @dataclass(frozen=True, slots=True)
 class NativeRules:
-    """The rules of one model, whose LoRAs are in ``lora_folder`` and must ``fit`` it."""
+    """The rules of one model, whose LoRAs are in ``lora_folder`` and must ``fit`` it. ``info`` is what it is."""
 
     lora_folder: str
     fit: LoraFit
+    info: PictureInfo = INFO
 
     def check(self, work: ImageJob) -> None:
         check_name("sampler", work.sampler, SAMPLERS)
         check_name("scheduler", work.scheduler, SCHEDULERS)
-        if work.scheduler == "gits" and work.steps < MIN_GITS_STEPS:
+        if work.scheduler == "gits" and (work.steps or 0) < MIN_GITS_STEPS:
             raise JobError(
                 400, f"scheduler: gits needs at least {MIN_GITS_STEPS} sample_steps, got {work.steps}", "scheduler"
             )

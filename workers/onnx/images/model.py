@@ -67,7 +67,7 @@ class OnnxPictureModel:
         shape = (1, LATENT_CHANNELS, size[1] // PIXELS, size[0] // PIXELS)
         x = noise.normal(shape) * np.float32(self._first_scale(painting, sigmas))
         kept, mask = self._input(painting, size)
-        if kept is not None and job.strength < 1.0:
+        if kept is not None and painting.strength < 1.0:
             x += kept
         conditions = self._conditions(painting, size, kept, mask)
         listener.on_sampling()
@@ -104,18 +104,18 @@ class OnnxPictureModel:
         """The noise levels of the steps that are done."""
         job, levels = painting.job, self._pipeline.levels
         if job.scheduler is not None:
-            sigmas = named_schedule(job.scheduler, levels, job.steps)
+            sigmas = named_schedule(job.scheduler, levels, painting.all_steps)
         else:
             config = dict(self._pipeline.scheduler)
             if job.sampler == "ddim_trailing":
                 config = {"timestep_spacing": TRAILING}
-            sigmas = folder_schedule(config, levels, job.steps)
+            sigmas = folder_schedule(config, levels, painting.all_steps)
         return sigmas[len(sigmas) - 1 - painting.steps :]
 
     def _first_scale(self, painting: Painting, sigmas: Numbers) -> float:
         """What the noise is multiplied by at the begin."""
         sigma = float(sigmas[0])
-        if painting.image is not None and painting.job.strength < 1.0:
+        if painting.image is not None and painting.strength < 1.0:
             return sigma
         return first_scale(self._pipeline.scheduler, sigma)
 
@@ -132,11 +132,11 @@ class OnnxPictureModel:
         self, painting: Painting, size: tuple[int, int], kept: Floats | None, mask: Floats | None
     ) -> Conditions:
         job, unet = painting.job, self._pipeline.unet
-        is_guided = job.cfg_scale > 1.0 and not unet.is_distilled_with_guidance
+        is_guided = painting.cfg_scale > 1.0 and not unet.is_distilled_with_guidance
         negative = job.negative_prompt if is_guided else None
         positive, without = self._pipeline.reader.read(painting.prompt, negative, job.clip_skip)
         width, height = size
-        conditions = Conditions(positive, without, job.cfg_scale, (height, width, 0, 0, height, width))
+        conditions = Conditions(positive, without, painting.cfg_scale, (height, width, 0, 0, height, width))
         if unet.channels != INPAINTING_CHANNELS:
             return conditions
         return replace(conditions, inpainting=self._seen(painting, size, mask))

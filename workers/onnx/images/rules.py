@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
+from shared.wire.pictures import PictureDefaults, PictureFeature, PictureInfo
 from workers.diffusion.loras import Lora
 from workers.diffusion.rules import check_name
 from workers.onnx.images.sampling.samplers import SAMPLER_NAMES
 from workers.onnx.images.sampling.schedules import SCHEDULER_NAMES
+
+DEFAULT_SIDE = 512
+"""In pixels, where a request names no size."""
 
 _LORA = re.compile(r"<lora:[^<>]*>", re.IGNORECASE)
 
@@ -26,6 +30,15 @@ class OnnxRules:
     layers: int = 1
     size: tuple[int | None, int | None] = (None, None)
 
+    @property
+    def info(self) -> PictureInfo:
+        """What the model is and can do."""
+        width, height = (side or DEFAULT_SIDE for side in self.size)
+        features: tuple[PictureFeature, ...] = ("text", "previews")
+        if self.has_encoder:
+            features += ("edit", "mask")
+        return PictureInfo(defaults=PictureDefaults(width=width, height=height), features=features)
+
     def check(self, work: ImageJob) -> None:
         check_name("sampler", work.sampler, SAMPLER_NAMES)
         check_name("scheduler", work.scheduler, SCHEDULER_NAMES)
@@ -33,7 +46,7 @@ class OnnxRules:
             reason = "" if self.layers > 1 else ": text encoders in ONNX give only their last layer"
             message = f"clip_skip: expected at most {self.layers}, got {work.clip_skip}{reason}"
             raise JobError(400, message, "clip_skip")
-        if work.has_input and not self.has_encoder:
+        if work.init is not None and not self.has_encoder:
             raise JobError(400, "image: this model takes no input pictures: it has no vae_encoder", "image")
         for name, side, only in zip(("width", "height"), (work.width, work.height), self.size, strict=True):
             if only is not None and side != only:

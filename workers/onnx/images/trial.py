@@ -24,10 +24,12 @@ def check_together(model: OnnxPictureModel, pipeline: Pipeline, folder: str) -> 
     """
     width, height = (side or SIDE for side in pipeline.picture_size)
     has_input = pipeline.autoencoder.can_encode
-    job = ImageJob("a", width=width, height=height, steps=1, cfg_scale=CFG_SCALE, has_input=has_input)
+    job = ImageJob(
+        "a", width=width, height=height, steps=1, cfg_scale=CFG_SCALE, init=0 if has_input else None, strength=0.75
+    )
     image = Image.new("RGB", (width, height)) if has_input else None
     try:
-        model.paint(Painting(job, job.prompt, job.steps, [], image, None), Listener(), frozenset())
+        model.paint(Painting(job, job.prompt, 1, [], image, None), Listener(), frozenset())
     except GraphError as error:
         raise EngineLoadError(f"{folder}: expected parts that belong together, got others: {error}") from None
     except PaintError:

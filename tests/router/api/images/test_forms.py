@@ -44,13 +44,13 @@ def blobs_of(broker: FakeBroker) -> list[bytes]:
 
 def test_an_upload_with_the_native_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/img2img", IMAGE))
-    assert job == ImageJob("a cat", width=64, height=64, steps=20, cfg_scale=7, seed=0, strength=0.75, has_input=True)
+    assert job == ImageJob("a cat", width=64, height=64, steps=20, cfg_scale=7, seed=0, strength=0.75, init=0)
     assert blobs_of(broker) == [png(9)]
 
 
 def test_an_upload_with_openai_s_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/images/edits", IMAGE, MASK))
-    assert job == ImageJob("a cat", width=64, height=64, seed=7, strength=0.75, has_input=True, has_mask=True)
+    assert job == ImageJob("a cat", width=64, height=64, seed=7, strength=0.75, init=0, mask=1)
     assert blobs_of(broker) == [png(9), png(4)]
 
 
@@ -82,7 +82,7 @@ def test_fields_of_a_form_are_texts(broker: FakeBroker, path: str) -> None:
         strength=0.25,
         sampler="lcm",
         previews=1,
-        has_input=True,
+        init=0,
     )
     assert len(broker.jobs) == 2
 
@@ -107,15 +107,15 @@ def test_names_of_the_file(broker: FakeBroker, path: str, name: str) -> None:
 def test_a_form_may_name_its_picture_too(broker: FakeBroker, tmp_path: Path, path: str) -> None:
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "photo.png").write_bytes(png(3))
-    assert job_of(broker, form(broker, path, MASK, data={"image_path": "photo.png"})).has_mask
+    assert job_of(broker, form(broker, path, MASK, data={"image_path": "photo.png"})).mask == 1
     assert blobs_of(broker) == [png(3), png(4)]
-    assert job_of(broker, form(broker, path, IMAGE, data={"mask_path": in_base64(png(5))})).has_mask
+    assert job_of(broker, form(broker, path, IMAGE, data={"mask_path": in_base64(png(5))})).mask == 1
     assert blobs_of(broker) == [png(9), png(5)]
 
 
 @pytest.mark.parametrize("path", BOTH)
 def test_json_is_taken_too(broker: FakeBroker, path: str) -> None:
-    assert job_of(broker, post(broker, path, INPUT)).has_input
+    assert job_of(broker, post(broker, path, INPUT)).init == 0
 
 
 def test_a_large_upload_does_not_lie_in_memory(broker: FakeBroker) -> None:

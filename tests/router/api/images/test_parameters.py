@@ -50,7 +50,7 @@ def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) ->
         steps=20,
         cfg_scale=7,
         seed=0,
-        has_input=False,
+        init=None,
         previews=0,
     )
     assert image_job(broker, "/v1/txt2img", DOCUMENTED) == expected
@@ -196,7 +196,7 @@ def test_an_input_picture_belongs_to_img2img(broker: FakeBroker, path: str) -> N
 
 def test_img2img_sends_the_input_with_the_job(broker: FakeBroker) -> None:
     job = image_job(broker, "/v1/img2img", INPUT)
-    assert job == ImageJob(prompt="a cat", width=64, height=64, has_input=True, strength=0.75)
+    assert job == ImageJob(prompt="a cat", width=64, height=64, init=0, strength=0.75)
     assert broker.jobs[-1].request.blobs == (png(9),)
     assert image_job(broker, "/v1/img2img", {**INPUT, "strength": 1}).strength == 1
 
@@ -205,7 +205,7 @@ def test_img2img_reads_the_media_folder(broker: FakeBroker, tmp_path: Path) -> N
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "photo.png").write_bytes(png(3))
     job = image_job(broker, "/v1/img2img", {**CAT, "image_path": "photo.png"})
-    assert job.has_input
+    assert job.init == 0
     assert broker.jobs[-1].request.blobs == (png(3),)
     outside = {**CAT, "image_path": "../x.png"}
     assert "without '..'" in refusal(FakeBroker(settings=broker.settings), "/v1/img2img", outside, "image_path")
@@ -213,7 +213,7 @@ def test_img2img_reads_the_media_folder(broker: FakeBroker, tmp_path: Path) -> N
 
 def test_a_mask_comes_second(broker: FakeBroker) -> None:
     job = image_job(broker, "/v1/img2img", {**INPUT, "mask_path": in_base64(png(4))})
-    assert job.has_mask
+    assert job.mask == 1
     assert broker.jobs[-1].request.blobs == (png(9), png(4))
 
 

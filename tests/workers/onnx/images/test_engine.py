@@ -43,10 +43,10 @@ def test_events_come_in_order_and_count_every_step(engine: PictureEngine) -> Non
 
 def test_the_same_seed_gives_the_same_file_in_another_engine_too(engine: PictureEngine) -> None:
     job = image_job(seed=7, sampler="euler_a", steps=3, cfg_scale=7.0)
-    first = run(engine, job).pictures[0].png
-    assert run(engine, image_job(seed=8, sampler="euler_a", steps=3, cfg_scale=7.0)).pictures[0].png != first
+    first = run(engine, job).pictures[0].file
+    assert run(engine, image_job(seed=8, sampler="euler_a", steps=3, cfg_scale=7.0)).pictures[0].file != first
     other = opened(tiny_pipeline())
-    assert run(other, job).pictures[0].png == first
+    assert run(other, job).pictures[0].file == first
     other.close()
 
 
@@ -79,7 +79,7 @@ def test_without_guidance_there_is_no_negative_prompt(engine: PictureEngine) -> 
         ({"prompt": "a <lora:ink:1> cat"}, "prompt", "<lora:...> cannot be used with a model in ONNX"),
         ({"clip_skip": 2}, "clip_skip", "clip_skip: expected at most 1, got 2: text encoders in ONNX give only"),
         ({"prompt": "(cat:.)"}, "prompt", "expected a weight such as 1.2"),
-        ({"has_input": True}, "image", "image is required"),
+        ({"init": 0}, "image", "image is required"),
     ],
 )
 def test_what_it_cannot_do_is_refused(engine: PictureEngine, fields: dict[str, Any], param: str, message: str) -> None:
@@ -94,7 +94,7 @@ def test_what_it_cannot_do_is_refused(engine: PictureEngine, fields: dict[str, A
 def test_an_input_picture_needs_only_the_last_part_of_the_steps(
     engine: PictureEngine, strength: float, steps: int
 ) -> None:
-    outcome = run(engine, image_job(blobs=(PHOTO,), has_input=True, strength=strength, steps=5))
+    outcome = run(engine, image_job(blobs=(PHOTO,), init=0, strength=strength, steps=5))
     assert [(event.step, event.steps) for event in outcome.progress] == [(n, steps) for n in range(1, steps + 1)]
 
 
@@ -104,7 +104,7 @@ def test_the_black_part_of_a_mask_is_kept(engine: PictureEngine) -> None:
 
     def painted(mask: Image.Image, seed: int) -> np.ndarray:
         blobs = (PHOTO, png_of(mask))
-        fields: dict[str, Any] = {"has_input": True, "has_mask": True, "strength": 0.9, "steps": 4}
+        fields: dict[str, Any] = {"init": 0, "mask": 1, "strength": 0.9, "steps": 4}
         return run(engine, image_job(blobs=blobs, seed=seed, **fields)).pixels
 
     nothing = painted(Image.new("L", (64, 64), "black"), 0)
@@ -116,7 +116,7 @@ def test_the_black_part_of_a_mask_is_kept(engine: PictureEngine) -> None:
 @pytest.mark.parametrize("size", [(128, 64), (72, 100)])
 def test_the_picture_has_the_requested_size(engine: PictureEngine, size: tuple[int, int]) -> None:
     picture = run(engine, image_job(width=size[0], height=size[1])).pictures[0]
-    assert Image.open(io.BytesIO(picture.png)).size == size
+    assert Image.open(io.BytesIO(picture.file)).size == size
 
 
 def test_previews_come_with_evenly_spaced_steps(engine: PictureEngine) -> None:
@@ -129,7 +129,7 @@ def test_previews_come_with_evenly_spaced_steps(engine: PictureEngine) -> None:
 
 def test_the_file_tells_the_model_s_own_sampler_and_spacing(engine: PictureEngine) -> None:
     def told(**fields: Any) -> str:
-        text = Image.open(io.BytesIO(run(engine, image_job(**fields)).pictures[0].png)).info["parameters"]
+        text = Image.open(io.BytesIO(run(engine, image_job(**fields)).pictures[0].file)).info["parameters"]
         return str(text)
 
     assert "Sampler: euler, Schedule type: leading" in told()
@@ -207,7 +207,7 @@ def test_half_precision_paints_nearly_the_same(engine: PictureEngine) -> None:
 @pytest.mark.parametrize("name", ["sdxl", "lcm", "inpainting"])
 def test_other_families_paint(name: str) -> None:
     engine = opened(tiny_pipeline(name))
-    for job in (image_job(cfg_scale=4.0), image_job(cfg_scale=4.0, blobs=(PHOTO,), has_input=True)):
+    for job in (image_job(cfg_scale=4.0), image_job(cfg_scale=4.0, blobs=(PHOTO,), init=0)):
         outcome = run(engine, job)
         assert isinstance(outcome.events[-1], Done)
         assert outcome.pixels.std() > 5.0
@@ -228,7 +228,7 @@ def test_a_model_without_an_encoder_refuses_input_pictures(tmp_path: Path) -> No
     (folder / "vae_encoder" / "model.onnx").unlink()
     engine = opened(folder)
     with pytest.raises(JobError, match="takes no input pictures: it has no vae_encoder"):
-        engine.submit(image_job(blobs=(PHOTO,), has_input=True))
+        engine.submit(image_job(blobs=(PHOTO,), init=0))
     assert run(engine, image_job()).pictures
     engine.close()
 
@@ -278,7 +278,7 @@ def test_loading_is_reported() -> None:
 def test_the_settings_that_diffusers_writes_are_read(tmp_path: Path) -> None:
     folder = changed_pipeline(tmp_path / "model", _class_name="PNDMScheduler", skip_prk_steps=True)
     engine = opened(folder)
-    text = Image.open(io.BytesIO(run(engine, image_job()).pictures[0].png)).info["parameters"]
+    text = Image.open(io.BytesIO(run(engine, image_job()).pictures[0].file)).info["parameters"]
     engine.close()
     assert "Sampler: ipndm, Schedule type: leading" in text
     assert json.loads((folder / "scheduler" / "scheduler_config.json").read_text())["skip_prk_steps"] is True
