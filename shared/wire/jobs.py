@@ -233,7 +233,7 @@ class ImageJob(Struct, tag=32, frozen=True):
     compression: int = 100
 
 
-class UpscaleJob(Struct, tag=38, frozen=True):
+class UpscaleJob(Struct, tag=39, frozen=True):
     """A larger copy of a picture, the job's only blob. ``scale`` None is the upscaler's own factor."""
 
     scale: float | None = None

@@ -50,7 +50,7 @@ def test_an_upload_with_the_native_defaults(broker: FakeBroker) -> None:
 
 def test_an_upload_with_openai_s_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/images/edits", IMAGE, MASK))
-    assert job == ImageJob("a cat", width=64, height=64, seed=7, strength=0.75, init=0, mask=1)
+    assert job == ImageJob("a cat", width=64, height=64, steps=20, cfg_scale=7, seed=7, strength=0.75, init=0, mask=1)
     assert blobs_of(broker) == [png(9), png(4)]
 
 

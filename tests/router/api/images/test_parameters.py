@@ -196,7 +196,7 @@ def test_an_input_picture_belongs_to_img2img(broker: FakeBroker, path: str) -> N
 
 def test_img2img_sends_the_input_with_the_job(broker: FakeBroker) -> None:
     job = image_job(broker, "/v1/img2img", INPUT)
-    assert job == ImageJob(prompt="a cat", width=64, height=64, init=0, strength=0.75)
+    assert job == ImageJob(prompt="a cat", width=64, height=64, steps=20, cfg_scale=7, init=0, strength=0.75)
     assert broker.jobs[-1].request.blobs == (png(9),)
     assert image_job(broker, "/v1/img2img", {**INPUT, "strength": 1}).strength == 1
 
