@@ -15,6 +15,7 @@ API_DOCUMENTS = (
     "docs/batches.md",
     "docs/embeddings.md",
     "docs/https.md",
+    "docs/images.md",
     "docs/messages.md",
     "docs/ollama.md",
     "docs/responses.md",
