@@ -149,6 +149,14 @@ class KeepingEngine(Engine, Protocol):
         """Keep what can be kept. :meth:`close` follows, and no jobs."""
 
 
+@runtime_checkable
+class HoldingEngine(Engine, Protocol):
+    """An engine with processes of its own, which hold what its model takes of the memory."""
+
+    def held_bytes(self) -> int:
+        """Their resident memory. Any thread may call it."""
+
+
 EngineFactory = Callable[[ModelSettings, int, str], Engine]
 """Makes an engine from the model, the number of threads and the device. It is not loaded yet."""
 

@@ -17,7 +17,7 @@ from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat
 from shared.wire.payloads import Failed, JobError
 from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
-from workers.engine import Emitted, Engine, EngineInfo, EngineJob, KeepingEngine
+from workers.engine import Emitted, Engine, EngineInfo, EngineJob, HoldingEngine, KeepingEngine
 from workers.link import Command, Submission, WorkerLink
 from workers.pulse import Pulse
 
@@ -188,6 +188,10 @@ class WorkerRuntime:
             self._loading = fraction
             self._pulse.beat()
 
+    def _memory_bytes(self) -> int:
+        held = self._engine.held_bytes() if isinstance(self._engine, HoldingEngine) else 0
+        return int(self._process.memory_info().rss) + held
+
     def _heartbeat(self) -> Heartbeat:
         started_at_s = self._step_started_at_s
         return Heartbeat(
@@ -200,7 +204,7 @@ class WorkerRuntime:
             loading=self._loading,
             slots=self._info.slots,
             context_tokens=self._info.context_tokens,
-            memory_bytes=self._process.memory_info().rss,
+            memory_bytes=self._memory_bytes(),
             busy_s=0.0 if started_at_s is None else time.monotonic() - started_at_s,
             stats=self._stats,
             sent_at_s=time.monotonic(),

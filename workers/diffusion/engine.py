@@ -111,8 +111,16 @@ class PictureEngine(ABC):
         self._model.close()
         self._model = self._painter = None
 
+    def held_bytes(self) -> int:
+        """Resident memory of the model's other processes."""
+        return 0 if self._model is None else self._model.held_bytes()
+
     def _collect(self, order: Order) -> list[Emitted]:
-        """The new events of the running order; waits up to ``STEP_WAIT_S`` for one."""
+        """The new events of the running order; waits up to ``STEP_WAIT_S`` for one.
+
+        Raises:
+            ModelLost: no picture can be painted any more.
+        """
         assert self._painter is not None
         emitted: list[Emitted] = []
         try:
@@ -125,6 +133,8 @@ class PictureEngine(ABC):
             self._running = None
         except queue.Empty:
             pass
+        if self._painter.lost is not None:
+            raise self._painter.lost
         return emitted
 
     def _end_if_too_slow(self) -> None:

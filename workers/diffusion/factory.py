@@ -7,6 +7,6 @@ from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 
 
-def create(model: ModelSettings, threads: int, _device: str) -> DiffusionEngine:
+def create(model: ModelSettings, threads: int, device: str) -> DiffusionEngine:
     """The engine of one worker, not loaded yet."""
-    return DiffusionEngine(DiffusionOptions.of(model, threads))
+    return DiffusionEngine(DiffusionOptions.of(model, threads), forks=device == "cpu")

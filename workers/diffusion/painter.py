@@ -12,7 +12,7 @@ from PIL import Image
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress
 from workers.diffusion.metadata import parameters, png
 from workers.diffusion.order import Order
-from workers.diffusion.painting import Listener, PaintError, Painting, PictureModel
+from workers.diffusion.painting import Listener, ModelLost, PaintError, Painting, PictureModel
 from workers.diffusion.step_timer import StepTimer
 
 STACK_BYTES = 256 * 1024 * 1024
@@ -26,12 +26,13 @@ class Painter:
     """Works through orders in its own thread, because the call of a model lasts as long as a picture.
 
     ``events`` receives each order's events, then ``None`` when the order has ended in any way. ``timer`` estimates how
-    long the current picture still takes.
+    long the current picture still takes. ``lost`` is set once the model can paint no more.
     """
 
     def __init__(self, model: PictureModel, model_name: str) -> None:
         self.events: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
         self.timer = StepTimer()
+        self.lost: ModelLost | None = None
         self._model = model
         self._model_name = model_name
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -57,6 +58,8 @@ class Painter:
         for order in iter(self._orders.get, None):
             try:
                 self._paint(order)
+            except ModelLost as error:
+                self.lost = error
             except PaintError as error:
                 self.events.put(Failed(500, f"the picture could not be generated: {error}"))
             except Exception:

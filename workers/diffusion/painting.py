@@ -16,6 +16,10 @@ class PaintError(Exception):
     """There is no picture; the message says why."""
 
 
+class ModelLost(Exception):
+    """The model can paint no more pictures; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Painting:
     """The picture of ``job``, which leaves nothing open. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are
@@ -73,6 +77,7 @@ class PictureModel(Protocol):
 
         Raises:
             PaintError: there is none.
+            ModelLost: there will be none.
         """
 
     def interrupt(self) -> bool:
@@ -80,6 +85,9 @@ class PictureModel(Protocol):
 
         Called from another thread, after the picture's ``is_cancelled`` has become true.
         """
+
+    def held_bytes(self) -> int:
+        """Resident memory of its other processes, 0 without any. Any thread may call it."""
 
     def close(self) -> None:
         """Free the model. No picture may be in progress."""

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.distribution import how_to_install
-from shared.engines.diffusion import DIFFUSION
 from workers.diffusion.engine import PictureEngine
 from workers.diffusion.lora_fit import LoraFit
+from workers.diffusion.native.opening import open_native
 from workers.diffusion.native.rules import NativeRules
 from workers.diffusion.options import DiffusionOptions
-from workers.engine import EngineLoadError
 
 if TYPE_CHECKING:
     from workers.diffusion.painting import PictureModel
 
+log = logging.getLogger("nexa.worker.diffusion")
+
 
 class DiffusionEngine(PictureEngine):
-    """Serves the image jobs of a checkpoint or GGUF file, one after the other."""
+    """Serves the image jobs of a checkpoint or GGUF file, one after the other.
 
-    def __init__(self, options: DiffusionOptions) -> None:
+    With ``forks``, pictures are painted in processes that a keeper of the weights forks, if the weights are in main
+    memory; otherwise in this process.
+    """
+
+    def __init__(self, options: DiffusionOptions, forks: bool = False) -> None:
         fit = LoraFit((options.model_path, *options.files.values()))
         super().__init__(options.model_name, NativeRules(options.lora_folder, fit))
         self._options = options
+        self._forks = forks and sys.platform == "linux"
 
     def open_model(self, report: Callable[[float], None]) -> PictureModel:
-        try:
-            from workers.diffusion.native.model import DiffusionModel
-        except ImportError as error:
-            raise EngineLoadError(
-                f"image models need more packages ({error}): {how_to_install(DIFFUSION.extra)}"
-            ) from None
-        except (OSError, RuntimeError) as error:  # the package's own library could not be loaded
-            raise EngineLoadError(str(error)) from None
-        for path in (self._options.model_path, *self._options.files.values()):
-            if not Path(path).exists():
-                raise EngineLoadError(f"{path}: no such file")
-        return DiffusionModel(self._options, report)
+        if self._forks:
+            from workers.diffusion.keeper.kept_model import KeptModel
+
+            kept = KeptModel(self._options, report)
+            if kept.can_fork:
+                return kept
+            log.info("the model holds a GPU: pictures are painted in the worker itself")
+            kept.close()
+        return open_native(self._options, report)

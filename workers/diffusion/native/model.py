@@ -77,6 +77,10 @@ class DiffusionModel:
         """The library cannot be interrupted within a picture."""
         return False
 
+    def held_bytes(self) -> int:
+        """There are no other processes."""
+        return 0
+
     def close(self) -> None:
         """Free the model. No picture may be in progress."""
         sd_cpp.free_sd_ctx(self._context)

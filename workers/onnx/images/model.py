@@ -94,6 +94,10 @@ class OnnxPictureModel:
         self._pipeline.interrupt.interrupt()
         return True
 
+    def held_bytes(self) -> int:
+        """There are no other processes."""
+        return 0
+
     def close(self) -> None:
         """The sessions are freed with this object."""
 

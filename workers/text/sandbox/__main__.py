@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from shared.parent import die_with_parent
 from workers.engine import EngineLoadError
+from workers.framing import receive, send
 from workers.text.constraints.compiler import GrammarCompiler
-from workers.text.sandbox.messages import SETUPS, Ready, receive, send
+from workers.text.sandbox.messages import SETUPS, Ready
 from workers.text.sandbox.nursery import Nursery
 from workers.text.sandbox.workbench import Workbench
 from workers.text.vocabulary import Vocabulary

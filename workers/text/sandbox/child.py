@@ -8,8 +8,9 @@ import socket
 import threading
 
 from shared.parent import die_with_parent
+from workers.framing import receive, send
 from workers.text.sandbox.limits import BACKGROUND_NICENESS, end_first, limited
-from workers.text.sandbox.messages import CALLS, OutOfMemory, Reply, receive, send
+from workers.text.sandbox.messages import CALLS, OutOfMemory, Reply
 from workers.text.sandbox.workbench import Workbench
 
 STACK_BYTES = 256 * 1024 * 1024

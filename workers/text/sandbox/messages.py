@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import field
 
-from shared.wire.codec import Decoder, Struct, encode
+from shared.wire.codec import Decoder, Struct
 from shared.wire.jobs import Constraint, ToolChoice
 from shared.wire.payloads import Failed
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.model_chat import LearntChat, Prompt
-
-LENGTH_BYTES = 4
-"""Before each message: its length."""
 
 
 class Setup(Struct, frozen=True):
@@ -136,42 +132,3 @@ SETUPS: Decoder[Setup] = Decoder(Setup)
 READIES: Decoder[Ready] = Decoder(Ready)
 CALLS: Decoder[Call] = Decoder(Call)
 REPLIES: Decoder[Reply] = Decoder(Reply)
-
-M = TypeVar("M")
-
-
-def send(connection: socket.socket, message: Struct) -> None:
-    """Send a message.
-
-    Raises:
-        OSError: the other end has gone.
-    """
-    connection.sendall(framed(message))
-
-
-def framed(message: Struct) -> bytes:
-    """A message as it is sent."""
-    data = encode(message)
-    return len(data).to_bytes(LENGTH_BYTES, "little") + data
-
-
-def receive(connection: socket.socket, decoder: Decoder[M]) -> M | None:
-    """The next message; None at the end of the connection.
-
-    Raises:
-        WireError: not a message that is expected here.
-        OSError: the other end has gone.
-    """
-    header = _read(connection, LENGTH_BYTES)
-    data = None if header is None else _read(connection, int.from_bytes(header, "little"))
-    return None if data is None else decoder.decode(data)
-
-
-def _read(connection: socket.socket, size: int) -> bytes | None:
-    data = bytearray()
-    while len(data) < size:
-        part = connection.recv(min(size - len(data), 1 << 20))
-        if not part:
-            return None
-        data += part
-    return bytes(data)

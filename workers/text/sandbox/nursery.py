@@ -13,8 +13,9 @@ import socket
 from contextlib import suppress
 
 from shared.parent import PARENT_PID_VARIABLE
+from workers.framing import framed, send
 from workers.text.sandbox.child import serve
-from workers.text.sandbox.messages import Ended, Ready, framed, send
+from workers.text.sandbox.messages import Ended, Ready
 from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.text.sandbox.workbench import Workbench
 

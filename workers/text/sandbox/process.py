@@ -8,8 +8,9 @@ import subprocess
 from contextlib import suppress
 
 from shared.wire.codec import WireError
+from workers.framing import receive, send
 from workers.text.sandbox.limits import wall_s
-from workers.text.sandbox.messages import REPLIES, Call, Ended, Reply, receive, send
+from workers.text.sandbox.messages import REPLIES, Call, Ended, Reply
 from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 
 HANG_S = 5.0

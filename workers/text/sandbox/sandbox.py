@@ -15,6 +15,7 @@ from shared.parent import PARENT_PID_VARIABLE
 from shared.wire.payloads import JobError
 from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineLoadError
+from workers.framing import receive, send
 from workers.text.sandbox.attempt import PreparationAttempt
 from workers.text.sandbox.messages import (
     READIES,
@@ -31,8 +32,6 @@ from workers.text.sandbox.messages import (
     Setup,
     Task,
     TaskRefused,
-    receive,
-    send,
 )
 from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.text.sandbox.process import ProcessLost, SandboxProcess

@@ -1,0 +1,190 @@
+"""What a worker, the keeper of its weights and the processes that paint send each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from dataclasses import asdict
+from enum import IntEnum
+from pathlib import Path
+
+from PIL import Image
+
+from shared.wire.codec import Decoder, Struct
+from shared.wire.jobs import ImageJob
+from workers.diffusion.loras import Lora
+from workers.diffusion.options import DiffusionOptions
+from workers.diffusion.painting import Painting
+from workers.framing import receive, receive_bytes, send, send_bytes
+
+COMMAND = struct.Struct("<II")
+"""A command to the keeper, and the number that the worker gave to a process."""
+
+
+class KeeperCommand(IntEnum):
+    """``FORK`` comes with the descriptor of the new process's connection."""
+
+    FORK = 1
+    KILL = 2
+
+
+class Setup(Struct, frozen=True):
+    """The first message to a keeper: the model's options, as JSON, since paths may be no valid Unicode."""
+
+    options: str
+
+    @classmethod
+    def of(cls, options: DiffusionOptions) -> Setup:
+        """The message for a model."""
+        return cls(json.dumps(asdict(options)))
+
+    def read(self) -> DiffusionOptions:
+        """The model's options."""
+        return DiffusionOptions(**json.loads(self.options))
+
+
+class LogLine(Struct, tag=1, frozen=True):
+    """A line for the worker's log, of one of the levels of :mod:`logging`."""
+
+    level: int
+    text: str
+
+
+class Loading(Struct, tag=2, frozen=True):
+    """A fraction of the model is loaded."""
+
+    fraction: float
+
+
+class CannotLoad(Struct, tag=3, frozen=True):
+    """The model cannot be loaded; why."""
+
+    reason: str
+
+
+class Loaded(Struct, tag=4, frozen=True):
+    """The model is loaded. Unless it ``can_fork``, some of it is where a fork cannot go.
+
+    ``default_sampler`` is the model's, ``default_schedulers`` are those of each sampler.
+    """
+
+    can_fork: bool
+    default_sampler: str
+    default_schedulers: dict[str, str]
+
+
+class Ended(Struct, tag=5, frozen=True):
+    """The process ``number`` has ended, by this signal (0 for none)."""
+
+    number: int
+    signal: int
+
+
+class PixelBlock(Struct, frozen=True):
+    """A picture, whose pixels follow the message as a block of bytes."""
+
+    mode: str
+    width: int
+    height: int
+
+
+class PaintOrder(Struct, frozen=True):
+    """A picture to paint. The blocks of its input picture and its mask, where it has them, follow in this order."""
+
+    job: ImageJob
+    prompt: str
+    steps: int
+    loras: list[tuple[bytes, float]]
+    image: PixelBlock | None
+    mask: PixelBlock | None
+    preview_steps: list[int]
+
+
+class Sampling(Struct, tag=10, frozen=True):
+    """The first step begins."""
+
+
+class Stepped(Struct, tag=11, frozen=True):
+    """Steps done, of all."""
+
+    step: int
+    steps: int
+
+
+class Previewed(Struct, tag=12, frozen=True):
+    """The picture after a step; its block follows."""
+
+    step: int
+    block: PixelBlock
+
+
+class Painted(Struct, tag=13, frozen=True):
+    """The finished picture; its block follows."""
+
+    block: PixelBlock
+
+
+class NotPainted(Struct, tag=14, frozen=True):
+    """There is no picture; why."""
+
+    reason: str
+
+
+FromKeeper = LogLine | Loading | CannotLoad | Loaded | Ended
+FromPainter = LogLine | Sampling | Stepped | Previewed | Painted | NotPainted
+
+SETUPS: Decoder[Setup] = Decoder(Setup)
+FROM_KEEPER: Decoder[FromKeeper] = Decoder(FromKeeper)
+PAINT_ORDERS: Decoder[PaintOrder] = Decoder(PaintOrder)
+FROM_PAINTER: Decoder[FromPainter] = Decoder(FromPainter)
+
+
+def block_of(image: Image.Image) -> PixelBlock:
+    """What goes before a picture's pixels."""
+    return PixelBlock(image.mode, image.width, image.height)
+
+
+def receive_picture(connection: socket.socket, block: PixelBlock) -> Image.Image:
+    """The picture whose block is next.
+
+    Raises:
+        ConnectionError: the other end has gone.
+    """
+    data = receive_bytes(connection)
+    if data is None:
+        raise ConnectionError("the connection ended within a picture")
+    return Image.frombytes(block.mode, (block.width, block.height), data)
+
+
+def send_order(connection: socket.socket, painting: Painting, preview_steps: frozenset[int]) -> None:
+    """Send a picture to paint.
+
+    Raises:
+        OSError: the other end has gone.
+    """
+    image, mask = painting.image, painting.mask
+    order = PaintOrder(
+        painting.job,
+        painting.prompt,
+        painting.steps,
+        [(os.fsencode(lora.path), lora.weight) for lora in painting.loras],
+        None if image is None else block_of(image),
+        None if mask is None else block_of(mask),
+        sorted(preview_steps),
+    )
+    send(connection, order)
+    for picture in (image, mask):
+        if picture is not None:
+            send_bytes(connection, picture.tobytes())
+
+
+def receive_order(connection: socket.socket) -> tuple[Painting, frozenset[int]] | None:
+    """The next picture to paint, and the steps that want a preview; None at the end of the connection."""
+    order = receive(connection, PAINT_ORDERS)
+    if order is None:
+        return None
+    image, mask = (None if block is None else receive_picture(connection, block) for block in (order.image, order.mask))
+    loras = [Lora(Path(os.fsdecode(path)), weight) for path, weight in order.loras]
+    return Painting(order.job, order.prompt, order.steps, loras, image, mask), frozenset(order.preview_steps)
