@@ -53,7 +53,7 @@ def test_a_forked_process_paints_what_the_worker_itself_would(
 ) -> None:
     job = image_job(seed=3, cfg_scale=4.0, previews=1, steps=3)
     there, here = run(forking, job), run(engine, job)
-    assert there.pictures[0].png == here.pictures[0].png
+    assert there.pictures[0].file == here.pictures[0].file
     assert there.progress == here.progress
 
 
