@@ -12,9 +12,9 @@ from pathlib import Path
 import workers.diffusion  # noqa: F401  sets how the library's threads wait, before it is loaded
 from shared.engines.diffusion_names import SAMPLERS
 from shared.parent import die_with_parent
-from workers.diffusion.keeper.keeper import Keeper
+from workers.diffusion.keeper.keeper import WeightKeeper
 from workers.diffusion.keeper.log_lines import WorkerLine, sendable
-from workers.diffusion.keeper.messages import SETUPS, CannotLoad, Loaded, Loading
+from workers.diffusion.keeper.messages import SETUPS, CannotLoad, Loading, WeightsLoaded
 from workers.diffusion.native.opening import open_native
 from workers.diffusion.painting import PictureModel
 from workers.engine import EngineLoadError
@@ -40,13 +40,13 @@ def main(descriptor: int) -> int:
         line.say(CannotLoad(sendable(str(error))))
         return 1
     line.say(_loaded(model))
-    Keeper(control, line, model).run()
+    WeightKeeper(control, line, model).run()
     return 0
 
 
-def _loaded(model: PictureModel) -> Loaded:
+def _loaded(model: PictureModel) -> WeightsLoaded:
     sampler, _ = model.names_of(None, None)
-    return Loaded(not _holds_gpu(), sampler, {name: model.names_of(name, None)[1] for name in SAMPLERS})
+    return WeightsLoaded(not _holds_gpu(), sampler, {name: model.names_of(name, None)[1] for name in SAMPLERS})
 
 
 def _holds_gpu() -> bool:

@@ -10,12 +10,12 @@ import socket
 
 from shared.parent import PARENT_PID_VARIABLE
 from workers.diffusion.keeper.log_lines import WorkerLine
-from workers.diffusion.keeper.messages import COMMAND, Ended, KeeperCommand
+from workers.diffusion.keeper.messages import COMMAND, KeeperCommand, PainterEnded
 from workers.diffusion.keeper.painter_process import serve
 from workers.diffusion.painting import PictureModel
 
 
-class Keeper:
+class WeightKeeper:
     """Makes and ends processes that paint as a worker commands, and tells it when one has ended."""
 
     def __init__(self, control: socket.socket, line: WorkerLine, model: PictureModel) -> None:
@@ -64,7 +64,7 @@ class Keeper:
         try:
             pid = os.fork()
         except OSError:  # no process or memory is left
-            self._line.say(Ended(number, 0))
+            self._line.say(PainterEnded(number, 0))
             return
         if pid == 0:
             self._become_painter(connection)
@@ -85,4 +85,4 @@ class Keeper:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 del self._pids[number]
-                self._line.say(Ended(number, os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0))
+                self._line.say(PainterEnded(number, os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0))

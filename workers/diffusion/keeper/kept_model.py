@@ -21,17 +21,17 @@ from workers.diffusion.keeper.messages import (
     FROM_KEEPER,
     FROM_PAINTER,
     CannotLoad,
-    Ended,
     KeeperCommand,
-    Loaded,
+    KeeperSetup,
     Loading,
     LogLine,
     NotPainted,
     Painted,
+    PainterEnded,
     Previewed,
-    Sampling,
-    Setup,
+    SamplingBegins,
     Stepped,
+    WeightsLoaded,
     receive_picture,
     send_order,
 )
@@ -74,7 +74,7 @@ class KeptModel:
         self._killed = 0
         try:
             with suppress(OSError):  # it has ended, and why is still to be read
-                send(self._control, Setup.of(options))
+                send(self._control, KeeperSetup.of(options))
             self._loaded = self._await_loaded(report)
         except EngineLoadError:
             self.close()
@@ -142,19 +142,19 @@ class KeptModel:
     def detach(self) -> None:
         """Nothing is to be done: this process does not compute."""
 
-    def _await_loaded(self, report: Callable[[float], None]) -> Loaded:
+    def _await_loaded(self, report: Callable[[float], None]) -> WeightsLoaded:
         while True:
             match self._from_keeper():
                 case Loading(fraction=fraction):
                     report(fraction)
-                case Loaded() as loaded:
+                case WeightsLoaded() as loaded:
                     return loaded
                 case CannotLoad(reason=reason):
                     raise EngineLoadError(reason)
                 case None:
                     code = self._keeper.wait()
                     raise EngineLoadError(f"stable-diffusion.cpp ended the process that loaded it ({_named(-code)})")
-                case Ended():
+                case PainterEnded():
                     pass
 
     def _painter_for(self, loras: list[Lora]) -> socket.socket:
@@ -182,7 +182,7 @@ class KeptModel:
             match message:
                 case LogLine(level=level, text=text):
                     log.log(level, "%s", text)
-                case Sampling():
+                case SamplingBegins():
                     listener.on_sampling()
                 case Stepped(step=step, steps=steps):
                     listener.on_step(step, steps)
@@ -200,11 +200,11 @@ class KeptModel:
             self._connection.close()
             self._connection = None
         while (message := self._from_keeper()) is not None:
-            if isinstance(message, Ended) and message.number == self._numbers:
+            if isinstance(message, PainterEnded) and message.number == self._numbers:
                 return message.signal
         raise ModelLost(f"the process that keeps the model has ended ({_named(-self._keeper.wait())})")
 
-    def _from_keeper(self) -> Loading | Loaded | CannotLoad | Ended | None:
+    def _from_keeper(self) -> Loading | WeightsLoaded | CannotLoad | PainterEnded | None:
         """What it says next, beside its log; None if it has ended."""
         try:
             while isinstance(message := receive(self._control, FROM_KEEPER), LogLine):

@@ -30,13 +30,13 @@ class KeeperCommand(IntEnum):
     KILL = 2
 
 
-class Setup(Struct, frozen=True):
+class KeeperSetup(Struct, frozen=True):
     """The first message to a keeper: the model's options, as JSON, since paths may be no valid Unicode."""
 
     options: str
 
     @classmethod
-    def of(cls, options: DiffusionOptions) -> Setup:
+    def of(cls, options: DiffusionOptions) -> KeeperSetup:
         """The message for a model."""
         return cls(json.dumps(asdict(options)))
 
@@ -64,7 +64,7 @@ class CannotLoad(Struct, tag=3, frozen=True):
     reason: str
 
 
-class Loaded(Struct, tag=4, frozen=True):
+class WeightsLoaded(Struct, tag=4, frozen=True):
     """The model is loaded. Unless it ``can_fork``, some of it is where a fork cannot go.
 
     ``default_sampler`` is the model's, ``default_schedulers`` are those of each sampler.
@@ -75,7 +75,7 @@ class Loaded(Struct, tag=4, frozen=True):
     default_schedulers: dict[str, str]
 
 
-class Ended(Struct, tag=5, frozen=True):
+class PainterEnded(Struct, tag=5, frozen=True):
     """The process ``number`` has ended, by this signal (0 for none)."""
 
     number: int
@@ -102,7 +102,7 @@ class PaintOrder(Struct, frozen=True):
     preview_steps: list[int]
 
 
-class Sampling(Struct, tag=10, frozen=True):
+class SamplingBegins(Struct, tag=10, frozen=True):
     """The first step begins."""
 
 
@@ -132,10 +132,10 @@ class NotPainted(Struct, tag=14, frozen=True):
     reason: str
 
 
-FromKeeper = LogLine | Loading | CannotLoad | Loaded | Ended
-FromPainter = LogLine | Sampling | Stepped | Previewed | Painted | NotPainted
+FromKeeper = LogLine | Loading | CannotLoad | WeightsLoaded | PainterEnded
+FromPainter = LogLine | SamplingBegins | Stepped | Previewed | Painted | NotPainted
 
-SETUPS: Decoder[Setup] = Decoder(Setup)
+SETUPS: Decoder[KeeperSetup] = Decoder(KeeperSetup)
 FROM_KEEPER: Decoder[FromKeeper] = Decoder(FromKeeper)
 PAINT_ORDERS: Decoder[PaintOrder] = Decoder(PaintOrder)
 FROM_PAINTER: Decoder[FromPainter] = Decoder(FromPainter)

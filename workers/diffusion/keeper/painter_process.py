@@ -15,7 +15,7 @@ from workers.diffusion.keeper.messages import (
     NotPainted,
     Painted,
     Previewed,
-    Sampling,
+    SamplingBegins,
     Stepped,
     block_of,
     receive_order,
@@ -50,7 +50,7 @@ def _paint_all(connection: socket.socket, line: WorkerLine, model: PictureModel)
         line.say(Previewed(step, block_of(image)), image.tobytes())
 
     listener = Listener(
-        on_sampling=lambda: line.say(Sampling()),
+        on_sampling=lambda: line.say(SamplingBegins()),
         on_step=lambda step, steps: line.say(Stepped(step, steps)),
         on_preview=show,
     )

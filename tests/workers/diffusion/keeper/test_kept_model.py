@@ -14,6 +14,7 @@ import pytest
 from shared.wire.payloads import Done, Failed, Progress
 from tests.support.workers.diffusion_jobs import finish, image_job, run
 from tests.support.workers.lora_file import write_lora
+from workers.diffusion.keeper.engine import KeptDiffusionEngine
 from workers.diffusion.keeper.kept_model import KeptModel
 from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
@@ -23,7 +24,7 @@ from workers.engine import EngineLoadError
 
 def loaded(checkpoint: Path, lora_folder: Path) -> DiffusionEngine:
     options = DiffusionOptions(str(checkpoint), "tiny", threads=2, lora_folder=str(lora_folder))
-    engine = DiffusionEngine(options, forks=True)
+    engine = KeptDiffusionEngine(options)
     engine.load(lambda fraction: None)
     return engine
 
@@ -129,10 +130,10 @@ def test_a_file_that_crashes_the_library_cannot_be_loaded(tmp_path: Path) -> Non
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
     with pytest.raises(EngineLoadError, match="SIGABRT"):
-        DiffusionEngine(DiffusionOptions(str(bad), "tiny", 2), forks=True).load(lambda fraction: None)
+        KeptDiffusionEngine(DiffusionOptions(str(bad), "tiny", 2)).load(lambda fraction: None)
 
 
 def test_a_file_in_a_folder_of_any_name_is_found(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
     with pytest.raises(EngineLoadError, match="no such file"):
-        DiffusionEngine(DiffusionOptions(str(folder / "none.gguf"), "tiny", 2), forks=True).load(lambda fraction: None)
+        KeptDiffusionEngine(DiffusionOptions(str(folder / "none.gguf"), "tiny", 2)).load(lambda fraction: None)
