@@ -13,7 +13,7 @@ import workers.diffusion  # noqa: F401  sets how the library's threads wait, bef
 from shared.engines.diffusion_names import SAMPLERS
 from shared.parent import die_with_parent
 from workers.diffusion.keeper.keeper import WeightKeeper
-from workers.diffusion.keeper.log_lines import WorkerLine, sendable
+from workers.diffusion.keeper.log_lines import LineToWorker, sendable
 from workers.diffusion.keeper.messages import SETUPS, CannotLoad, Loading, WeightsLoaded
 from workers.diffusion.native.opening import open_native
 from workers.diffusion.painting import PictureModel
@@ -32,7 +32,7 @@ def main(descriptor: int) -> int:
     setup = receive(control, SETUPS)
     if setup is None:
         return 0
-    line = WorkerLine(control)
+    line = LineToWorker(control)
     line.attach()
     try:
         model = open_native(setup.read(), lambda fraction: line.say(Loading(fraction)))

@@ -9,7 +9,7 @@ import signal
 import socket
 
 from shared.parent import PARENT_PID_VARIABLE
-from workers.diffusion.keeper.log_lines import WorkerLine
+from workers.diffusion.keeper.log_lines import LineToWorker
 from workers.diffusion.keeper.messages import COMMAND, KeeperCommand, PainterEnded
 from workers.diffusion.keeper.painter_process import serve
 from workers.diffusion.painting import PictureModel
@@ -18,7 +18,7 @@ from workers.diffusion.painting import PictureModel
 class WeightKeeper:
     """Makes and ends processes that paint as a worker commands, and tells it when one has ended."""
 
-    def __init__(self, control: socket.socket, line: WorkerLine, model: PictureModel) -> None:
+    def __init__(self, control: socket.socket, line: LineToWorker, model: PictureModel) -> None:
         self._control = control
         self._line = line
         self._model = model

@@ -12,7 +12,7 @@ from workers.diffusion.keeper.messages import LogLine
 from workers.framing import send, send_bytes
 
 
-class WorkerLine(logging.Handler):
+class LineToWorker(logging.Handler):
     """Where this process talks to its worker. Any thread may send; nothing is said to a worker that has gone."""
 
     def __init__(self, connection: socket.socket) -> None:

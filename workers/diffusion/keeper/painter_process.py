@@ -10,7 +10,7 @@ import threading
 from PIL import Image
 
 from shared.parent import die_with_parent
-from workers.diffusion.keeper.log_lines import WorkerLine, sendable
+from workers.diffusion.keeper.log_lines import LineToWorker, sendable
 from workers.diffusion.keeper.messages import (
     NotPainted,
     Painted,
@@ -36,7 +36,7 @@ def serve(connection: socket.socket, model: PictureModel) -> None:
     end_first()  # rather a picture is lost than the model
     for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL):
         signal.signal(number, signal.SIG_DFL)
-    line = WorkerLine(connection)
+    line = LineToWorker(connection)
     line.attach()
     threading.stack_size(STACK_BYTES)
     thread = threading.Thread(target=_paint_all, args=(connection, line, model))
@@ -45,7 +45,7 @@ def serve(connection: socket.socket, model: PictureModel) -> None:
     thread.join()
 
 
-def _paint_all(connection: socket.socket, line: WorkerLine, model: PictureModel) -> None:
+def _paint_all(connection: socket.socket, line: LineToWorker, model: PictureModel) -> None:
     def show(step: int, image: Image.Image) -> None:
         line.say(Previewed(step, block_of(image)), image.tobytes())
 
