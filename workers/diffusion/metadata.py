@@ -1,29 +1,15 @@
-"""Finished pictures as PNG files that hold the parameters they were generated with.
+"""The parameters that a picture was generated with, as text in its file.
 
-The text chunk ``parameters`` follows the convention of image front ends: the prompt, the negative prompt, and a line of
+It follows the convention of image front ends: the prompt, the negative prompt, and a line of
 names and values. Source: https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``
 """
 
 from __future__ import annotations
 
-import io
 import json
-
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from shared.distribution import version
 from shared.wire.jobs import ImageJob
-
-
-def png(image: Image.Image, parameters: str = "") -> bytes:
-    """``image`` as a PNG file. Latin-1 ``parameters`` become a ``tEXt`` chunk, other text an ``iTXt`` chunk."""
-    info = PngInfo()
-    if parameters:
-        info.add_text("parameters", parameters)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
 
 
 def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
@@ -39,6 +25,10 @@ def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
     }
     if job.init is not None:
         values["Denoising strength"] = job.strength
+    if job.guidance is not None:
+        values["Distilled CFG Scale"] = job.guidance
+    if job.mask is not None and job.mask_blur:
+        values["Mask blur"] = job.mask_blur
     if job.clip_skip > 0:
         values["Clip skip"] = job.clip_skip
     values["Version"] = f"nexa {version() or 'from source'}"

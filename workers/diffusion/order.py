@@ -6,16 +6,20 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 from PIL import Image
 
 from shared.kinds import kind_of
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
 from workers.diffusion.loras import Lora
-from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
+from workers.diffusion.painting import Painting
+from workers.diffusion.pictures.canvas import Canvas
+from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture, opaque_picture
+from workers.diffusion.pictures.masks import Repainting
 from workers.diffusion.prompts import check_text, check_weights
 from workers.diffusion.rules import OrderRules
-from workers.diffusion.settling import settled, with_size
+from workers.diffusion.settling import check_features, check_size, settled, with_size
 from workers.engine import EngineJob
 
 
@@ -23,7 +27,9 @@ from workers.engine import EngineJob
 class Order:
     """An accepted job, in which nothing is left open. ``prompt`` has no LoRA tags.
 
-    ``cancelled`` may be set at any time, from another thread.
+    ``image`` and ``mask`` are on the canvas; ``repainting`` has what of the picture is kept. ``references`` have their
+    own sizes. ``warnings`` name what the job asks for and does not get. ``cancelled`` may be set at any time, from
+    another thread.
     """
 
     job_id: str
@@ -31,10 +37,30 @@ class Order:
     prompt: str
     loras: list[Lora]
     delivered: int
+    canvas: Canvas
     image: Image.Image | None = None
     mask: Image.Image | None = None
+    repainting: Repainting | None = None
+    references: tuple[Image.Image, ...] = ()
+    control: Image.Image | None = None
+    warnings: list[str] = field(default_factory=list)
     received_at_s: float = field(default_factory=time.monotonic)
     cancelled: bool = False
+
+    @property
+    def painting(self) -> Painting:
+        """What the model has to paint: the canvas."""
+        width, height = self.canvas.painted
+        return Painting(
+            job=replace(self.job, width=width, height=height),
+            prompt=self.prompt,
+            steps=self.steps,
+            loras=self.loras,
+            image=self.image,
+            mask=self.mask,
+            references=self.references,
+            control=self.control,
+        )
 
     @property
     def steps(self) -> int:
@@ -67,31 +93,60 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
         raise JobError(400, f"model: this model generates pictures, it does not serve {kind_of(work)} jobs", "model")
     work = settled(work, rules.info)
     rules.check(work)
+    check_features(work, rules.info)
     check_text("prompt", work.prompt)
     check_text("negative_prompt", work.negative_prompt)
     prompt, loras = rules.take_loras(work.prompt)
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
-    order = Order(job.job_id, work, prompt, loras, job.delivered)
-    if work.init is not None:
-        _take_pictures(order, job, work.init)
+    given = _decoded(work, job)
+    followed = given.init if given.init is not None else next(iter(given.references), None)
+    if followed is not None:
+        work = with_size(work, followed.size, rules.info.max_pixels)
+    check_size(work, rules.info)
+    canvas = Canvas.of((work.width, work.height), rules.info.side_multiple)
+    order = Order(job.job_id, work, prompt, loras, job.delivered, canvas, references=given.references)
+    _lay_on_canvas(order, given)
     return order
 
 
-def _take_pictures(order: Order, job: EngineJob, init: int) -> None:
-    image = decode(_blob(job, init, "image"), "image")
-    order.job = job_of = with_size(order.job, image.size)
-    size = (job_of.width, job_of.height)
-    if job_of.mask is not None:
-        mask = decode(_blob(job, job_of.mask, "mask"), "mask")
-        if mask.size != image.size:
-            expected, got = ("x".join(map(str, each.size)) for each in (image, mask))
-            raise JobError(400, f"mask: expected the size of the input picture, {expected}, got {got}", "mask")
-        order.mask = mask_picture(mask, size)
-    order.image = input_picture(image, size)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The pictures of a job, upright."""
+
+    init: Image.Image | None
+    mask: Image.Image | None
+    control: Image.Image | None
+    references: tuple[Image.Image, ...]
 
 
-def _blob(job: EngineJob, index: int, field_name: str) -> memoryview:
-    if index >= len(job.blobs):
+def _decoded(work: ImageJob, job: EngineJob) -> _Given:
+    init, mask = _picture(job, work.init, "image"), _picture(job, work.mask, "mask")
+    if mask is not None and init is None:
+        raise JobError(400, "mask: expected a picture with it, got none", "mask")
+    if mask is not None and init is not None and mask.size != init.size:
+        expected, got = ("x".join(map(str, each.size)) for each in (init, mask))
+        raise JobError(400, f"mask: expected the size of the input picture, {expected}, got {got}", "mask")
+    control = _picture(job, work.control, "control_image")
+    references = [_picture(job, place, "image") for place in work.references]
+    return _Given(init, mask, control, tuple(opaque_picture(image) for image in references if image is not None))
+
+
+def _lay_on_canvas(order: Order, given: _Given) -> None:
+    size, canvas = order.canvas.size, order.canvas
+    if given.init is not None:
+        image = input_picture(given.init, size)
+        order.image = canvas.widened(image)
+        if given.mask is not None:
+            order.repainting = Repainting.of(image, mask_picture(given.mask, size), order.job.mask_blur)
+            order.mask = canvas.widened_mask(order.repainting.mask)
+    if given.control is not None:
+        order.control = canvas.widened(input_picture(given.control, size))
+
+
+def _picture(job: EngineJob, place: int | None, field_name: str) -> Image.Image | None:
+    if place is None:
+        return None
+    if not 0 <= place < len(job.blobs):
         raise JobError(400, f"{field_name} is required, but the job came without it", field_name)
-    return job.blobs[index]
+    return decode(job.blobs[place], field_name)

@@ -10,9 +10,10 @@ import time
 from PIL import Image
 
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress
-from workers.diffusion.metadata import parameters, png
+from workers.diffusion.metadata import parameters
 from workers.diffusion.order import Order
-from workers.diffusion.painting import Listener, ModelLost, PaintError, Painting, PictureModel
+from workers.diffusion.painting import Listener, ModelLost, PaintError, PictureModel
+from workers.diffusion.pictures.files import picture_file
 from workers.diffusion.step_timer import StepTimer
 
 STACK_BYTES = 256 * 1024 * 1024
@@ -78,16 +79,19 @@ class Painter:
 
     def _picture(self, order: Order) -> Picture:
         job = order.job
-        painting = Painting(job, order.prompt, order.steps, order.loras, order.image, order.mask)
-        self.timer.begin(order.steps, job.width * job.height)
+        painting = order.painting
+        self.timer.begin(order.steps, painting.job.width * painting.job.height)
         steps = _Steps(order, self.timer, self.events)
         listener = Listener(steps.on_sampling, steps.on_step, steps.on_preview, lambda: order.cancelled)
-        image = self._model.paint(painting, listener, order.preview_steps)
+        image = order.canvas.cut(self._model.paint(painting, listener, order.preview_steps))
+        if order.repainting is not None:
+            image = order.repainting.laid_back(image)
         steps.finish()
         self.timer.end()
         sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
-        file = png(image, parameters(job, self._model_name, sampler, scheduler))
-        return Picture(job.seed, image.width, image.height, file)
+        text = parameters(job, self._model_name, sampler, scheduler)
+        file = picture_file(image, job.format, job.compression, text)
+        return Picture(job.seed, image.width, image.height, file, job.format, order.warnings)
 
 
 class _Steps:
@@ -98,7 +102,8 @@ class _Steps:
 
     def __init__(self, order: Order, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
         self._steps = order.steps
-        self._size = (order.job.width, order.job.height)
+        self._canvas = order.canvas
+        self._format, self._compression = order.job.format, order.job.compression
         self._preview_steps = order.preview_steps
         self._previews: dict[int, bytes] = {}
         self._timer = timer
@@ -115,7 +120,8 @@ class _Steps:
     def on_preview(self, step: int, image: Image.Image) -> None:
         """Keep a preview for its step. Previews are small and are scaled to the picture's size."""
         if step in self._preview_steps and step not in self._previews:
-            self._previews[step] = png(image.resize(self._size, Image.Resampling.BICUBIC))
+            whole = self._canvas.cut(image.resize(self._canvas.painted, Image.Resampling.BICUBIC))
+            self._previews[step] = picture_file(whole, self._format, self._compression)
 
     def finish(self) -> None:
         """Emit the steps that were not reported: the picture is finished."""

@@ -22,8 +22,8 @@ class ModelLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """The picture of ``job``, which leaves nothing open. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are
-    decoded.
+    """The picture of ``job``, which leaves nothing open. ``prompt`` has no LoRA tags; ``image``, ``mask``
+    and ``control`` have the job's size, ``references`` their own.
 
     Only the last ``steps`` of the job's steps are done: with an input picture not all are needed.
     """
@@ -34,6 +34,8 @@ class Painting:
     loras: list[Lora]
     image: Image.Image | None
     mask: Image.Image | None
+    references: tuple[Image.Image, ...] = ()
+    control: Image.Image | None = None
 
     @property
     def all_steps(self) -> int:

@@ -131,3 +131,35 @@ def test_the_model_s_own_sampler_is_named(engine: DiffusionEngine) -> None:
     text = Image.open(io.BytesIO(run(engine, job).pictures[0].file)).info["parameters"]
     assert "Sampler: euler_a, Schedule type: discrete" in text
     assert "Denoising strength: 0.5" in text
+
+
+@pytest.mark.parametrize("size", [(100, 60), (70, 70)])
+def test_a_size_that_the_model_cannot_paint_is_cut_out_of_a_larger_one(
+    engine: DiffusionEngine, size: tuple[int, int]
+) -> None:
+    outcome = run(engine, image_job(width=size[0], height=size[1], previews=1))
+    (picture,) = outcome.pictures
+    assert (picture.width, picture.height) == size
+    assert Image.open(io.BytesIO(picture.file)).size == size
+    (preview,) = [event.preview for event in outcome.progress if event.preview]
+    assert Image.open(io.BytesIO(preview)).size == size
+
+
+def test_an_edit_has_the_size_of_its_picture_and_the_kept_pixels_are_exact(engine: DiffusionEngine) -> None:
+    photo = Image.fromarray(np.random.default_rng(7).integers(0, 256, (75, 90, 3), dtype=np.uint8))
+    mask = Image.new("L", photo.size)
+    mask.paste(255, (0, 0, 30, 75))
+    job = image_job(blobs=(png_of(photo), png_of(mask)), init=0, mask=1, strength=1.0, width=0, height=0)
+    painted = run(engine, job).pixels
+    assert painted.shape == (75, 90, 3)
+    assert (painted[:, 30:] == np.asarray(photo)[:, 30:]).all()
+    assert (painted[:, :30] != np.asarray(photo)[:, :30]).any()
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp"])
+def test_pictures_and_previews_in_other_formats(engine: DiffusionEngine, format: str) -> None:
+    outcome = run(engine, image_job(format=format, compression=80, previews=1))
+    (picture,) = outcome.pictures
+    assert picture.format == format
+    previews = [event.preview for event in outcome.progress if event.preview]
+    assert [Image.open(io.BytesIO(file)).format for file in (picture.file, *previews)] == [format.upper()] * 2

@@ -51,11 +51,16 @@ def decode(data: memoryview, field: str) -> Image.Image:
 
 def input_picture(image: Image.Image, size: Size) -> Image.Image:
     """An RGB picture of ``size``: transparency on white, scaled to cover the size, centre-cropped."""
+    return _fit(opaque_picture(image), size)
+
+
+def opaque_picture(image: Image.Image) -> Image.Image:
+    """An RGB picture: transparency on white."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(background, image)
-    return _fit(image.convert("RGB"), size)
+    return image.convert("RGB")
 
 
 def mask_picture(image: Image.Image, size: Size) -> Image.Image:
