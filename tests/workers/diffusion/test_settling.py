@@ -75,7 +75,7 @@ def test_a_default_size_is_within_the_limit() -> None:
         ({}, (1, 1), (1, 1)),
     ],
 )
-def test_a_size_follows_the_picture(given: dict[str, int], picture: tuple[int, int], size: tuple[int, int]) -> None:
+def test_a_size_follows_the_picture(given: dict[str, Any], picture: tuple[int, int], size: tuple[int, int]) -> None:
     job = with_size(ImageJob("a", init=0, **given), picture, 1024 * 1024)
     assert (job.width, job.height) == size
 
