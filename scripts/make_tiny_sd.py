@@ -67,12 +67,17 @@ class Tensor:
 
 def make_tiny_sd(path: Path, seed: int = 0) -> None:
     """Write the checkpoint (GGUF) to ``path`` atomically. The same seed gives the same bytes."""
-    tensors = list(_tensors())
+    metadata = {"general.architecture": "sd1", "general.name": "Tiny Stable Diffusion with random weights"}
+    write_gguf(path, list(_tensors()), metadata, seed)
+
+
+def write_gguf(path: Path, tensors: list[Tensor], metadata: dict[str, str], seed: int = 0) -> None:
+    """Write ``tensors`` as a GGUF file to ``path`` atomically. Zeros at their ends are holes in the file."""
     generator = np.random.default_rng(seed)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_header(tensors))
+            file.write(_header(tensors, metadata))
             for tensor in tensors:
                 begin = file.tell() + -file.tell() % _ALIGNMENT_BYTES
                 file.seek(begin)
@@ -86,9 +91,8 @@ def make_tiny_sd(path: Path, seed: int = 0) -> None:
         raise
 
 
-def _header(tensors: list[Tensor]) -> bytes:
+def _header(tensors: list[Tensor], metadata: dict[str, str]) -> bytes:
     """A padded GGUF header, see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
-    metadata = {"general.architecture": "sd1", "general.name": "Tiny Stable Diffusion with random weights"}
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata))
     for key, value in metadata.items():
         head += _string(key) + struct.pack("<I", 8) + _string(value)
@@ -127,20 +131,22 @@ def _random_blocks(
 
 
 def _tensors() -> Iterator[Tensor]:
-    yield from _text_encoder()
+    yield from text_encoder()
     yield from _unet()
     yield from _tiny_autoencoder()
 
 
-def _linear(name: str, inputs: int, outputs: int, bias: bool = True) -> Iterator[Tensor]:
+def linear(name: str, inputs: int, outputs: int, bias: bool = True) -> Iterator[Tensor]:
+    """A linear layer, as ternary as its width allows."""
     yield Tensor(f"{name}.weight", (inputs, outputs), Q4_0 if inputs % 256 else TQ1_0, spread=inputs**-0.5)
     if bias:
         yield Tensor(f"{name}.bias", (outputs,), F32, spread=0.02)
 
 
-def _conv(
+def conv(
     name: str, inputs: int, outputs: int, side: int = 3, bias: float | None = 0.0, gain: float = 1.0
 ) -> Iterator[Tensor]:
+    """A convolution with a square kernel; without a bias for None."""
     spread = gain * (inputs * side * side) ** -0.5
     dense = _DENSE_CHANNELS if side > 1 and outputs > 64 else None
     yield Tensor(f"{name}.weight", (side, side, inputs, outputs), F16, spread=spread, dense=dense)
@@ -148,101 +154,102 @@ def _conv(
         yield Tensor(f"{name}.bias", (outputs,), F32, mean=bias, spread=0.02)
 
 
-def _norm(name: str, width: int) -> Iterator[Tensor]:
+def norm(name: str, width: int) -> Iterator[Tensor]:
+    """A normalisation: scales about 1, biases about 0."""
     yield Tensor(f"{name}.weight", (width,), F32, mean=1.0, spread=0.02)
     yield Tensor(f"{name}.bias", (width,), F32, spread=0.02)
 
 
-def _text_encoder() -> Iterator[Tensor]:
+def text_encoder(prefix: str = _TEXT) -> Iterator[Tensor]:
     """The text encoder of CLIP ViT-L/14: 12 layers."""
-    yield Tensor(f"{_TEXT}embeddings.token_embedding.weight", (_TEXT_WIDTH, 49408), Q4_0, spread=1.0)
-    yield Tensor(f"{_TEXT}embeddings.position_embedding.weight", (_TEXT_WIDTH, 77), F16, spread=0.1)
+    yield Tensor(f"{prefix}embeddings.token_embedding.weight", (_TEXT_WIDTH, 49408), Q4_0, spread=1.0)
+    yield Tensor(f"{prefix}embeddings.position_embedding.weight", (_TEXT_WIDTH, 77), F16, spread=0.1)
     for layer in range(12):
-        name = f"{_TEXT}encoder.layers.{layer}."
+        name = f"{prefix}encoder.layers.{layer}."
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            yield from _linear(f"{name}self_attn.{part}", _TEXT_WIDTH, _TEXT_WIDTH)
-        yield from _norm(f"{name}layer_norm1", _TEXT_WIDTH)
-        yield from _linear(f"{name}mlp.fc1", _TEXT_WIDTH, 4 * _TEXT_WIDTH)
-        yield from _linear(f"{name}mlp.fc2", 4 * _TEXT_WIDTH, _TEXT_WIDTH)
-        yield from _norm(f"{name}layer_norm2", _TEXT_WIDTH)
-    yield from _norm(f"{_TEXT}final_layer_norm", _TEXT_WIDTH)
+            yield from linear(f"{name}self_attn.{part}", _TEXT_WIDTH, _TEXT_WIDTH)
+        yield from norm(f"{name}layer_norm1", _TEXT_WIDTH)
+        yield from linear(f"{name}mlp.fc1", _TEXT_WIDTH, 4 * _TEXT_WIDTH)
+        yield from linear(f"{name}mlp.fc2", 4 * _TEXT_WIDTH, _TEXT_WIDTH)
+        yield from norm(f"{name}layer_norm2", _TEXT_WIDTH)
+    yield from norm(f"{prefix}final_layer_norm", _TEXT_WIDTH)
 
 
 def _unet() -> Iterator[Tensor]:
-    yield from _linear(f"{_UNET}time_embed.0", 320, _TIME_WIDTH)
-    yield from _linear(f"{_UNET}time_embed.2", _TIME_WIDTH, _TIME_WIDTH)
-    yield from _conv(f"{_UNET}input_blocks.0.0", 4, 320)
+    yield from linear(f"{_UNET}time_embed.0", 320, _TIME_WIDTH)
+    yield from linear(f"{_UNET}time_embed.2", _TIME_WIDTH, _TIME_WIDTH)
+    yield from conv(f"{_UNET}input_blocks.0.0", 4, 320)
     yield from _residual("input_blocks.1.0", 320, 320)
-    yield from _conv(f"{_UNET}input_blocks.3.0.op", 320, 320)
+    yield from conv(f"{_UNET}input_blocks.3.0.op", 320, 320)
     yield from _residual("input_blocks.4.0", 320, 640)
     yield from _attention("input_blocks.4.1", 640)
-    yield from _conv(f"{_UNET}input_blocks.6.0.op", 640, 640)
+    yield from conv(f"{_UNET}input_blocks.6.0.op", 640, 640)
     yield from _residual("input_blocks.7.0", 640, 1280)
     yield from _attention("input_blocks.7.1", 1280)
     yield from _residual("output_blocks.0.0", 1280 + 1280, 1280)
     yield from _attention("output_blocks.0.1", 1280)
     yield from _residual("output_blocks.1.0", 1280 + 640, 1280)
     yield from _attention("output_blocks.1.1", 1280)
-    yield from _conv(f"{_UNET}output_blocks.2.1.conv", 1280, 1280)
+    yield from conv(f"{_UNET}output_blocks.2.1.conv", 1280, 1280)
     yield from _residual("output_blocks.3.0", 1280 + 640, 640)
     yield from _attention("output_blocks.3.1", 640)
     yield from _residual("output_blocks.4.0", 640 + 320, 640)
     yield from _attention("output_blocks.4.1", 640)
-    yield from _conv(f"{_UNET}output_blocks.5.2.conv", 640, 640)
+    yield from conv(f"{_UNET}output_blocks.5.2.conv", 640, 640)
     yield from _residual("output_blocks.6.0", 640 + 320, 320)
     yield from _residual("output_blocks.7.0", 320 + 320, 320)
-    yield from _norm(f"{_UNET}out.0", 320)
-    yield from _conv(f"{_UNET}out.2", 320, 4)
+    yield from norm(f"{_UNET}out.0", 320)
+    yield from conv(f"{_UNET}out.2", 320, 4)
 
 
 def _residual(name: str, inputs: int, outputs: int) -> Iterator[Tensor]:
     name = _UNET + name
-    yield from _norm(f"{name}.in_layers.0", inputs)
-    yield from _conv(f"{name}.in_layers.2", inputs, outputs)
-    yield from _linear(f"{name}.emb_layers.1", _TIME_WIDTH, outputs)
-    yield from _norm(f"{name}.out_layers.0", outputs)
-    yield from _conv(f"{name}.out_layers.3", outputs, outputs)
+    yield from norm(f"{name}.in_layers.0", inputs)
+    yield from conv(f"{name}.in_layers.2", inputs, outputs)
+    yield from linear(f"{name}.emb_layers.1", _TIME_WIDTH, outputs)
+    yield from norm(f"{name}.out_layers.0", outputs)
+    yield from conv(f"{name}.out_layers.3", outputs, outputs)
     if inputs != outputs:
-        yield from _conv(f"{name}.skip_connection", inputs, outputs, side=1)
+        yield from conv(f"{name}.skip_connection", inputs, outputs, side=1)
 
 
 def _attention(name: str, width: int) -> Iterator[Tensor]:
     name = _UNET + name
     block = f"{name}.transformer_blocks.0"
-    yield from _norm(f"{name}.norm", width)
-    yield from _conv(f"{name}.proj_in", width, width, side=1)
+    yield from norm(f"{name}.norm", width)
+    yield from conv(f"{name}.proj_in", width, width, side=1)
     for part, context in (("attn1", width), ("attn2", _TEXT_WIDTH)):
-        yield from _linear(f"{block}.{part}.to_q", width, width, bias=False)
-        yield from _linear(f"{block}.{part}.to_k", context, width, bias=False)
-        yield from _linear(f"{block}.{part}.to_v", context, width, bias=False)
-        yield from _linear(f"{block}.{part}.to_out.0", width, width)
-    yield from _linear(f"{block}.ff.net.0.proj", width, 8 * width)
-    yield from _linear(f"{block}.ff.net.2", 4 * width, width)
-    for norm in ("norm1", "norm2", "norm3"):
-        yield from _norm(f"{block}.{norm}", width)
-    yield from _conv(f"{name}.proj_out", width, width, side=1)
+        yield from linear(f"{block}.{part}.to_q", width, width, bias=False)
+        yield from linear(f"{block}.{part}.to_k", context, width, bias=False)
+        yield from linear(f"{block}.{part}.to_v", context, width, bias=False)
+        yield from linear(f"{block}.{part}.to_out.0", width, width)
+    yield from linear(f"{block}.ff.net.0.proj", width, 8 * width)
+    yield from linear(f"{block}.ff.net.2", 4 * width, width)
+    for part in ("norm1", "norm2", "norm3"):
+        yield from norm(f"{block}.{part}", width)
+    yield from conv(f"{name}.proj_out", width, width, side=1)
 
 
 def _tiny_autoencoder() -> Iterator[Tensor]:
     """TAESD: https://github.com/madebyollin/taesd"""
-    yield from _conv("tae.encoder.layers.0", 3, 64)
+    yield from conv("tae.encoder.layers.0", 3, 64)
     for index in range(1, 14):
         if index in (2, 6, 10):
-            yield from _conv(f"tae.encoder.layers.{index}", 64, 64, bias=None)
+            yield from conv(f"tae.encoder.layers.{index}", 64, 64, bias=None)
         else:
             yield from _tiny_block(f"tae.encoder.layers.{index}")
-    yield from _conv("tae.encoder.layers.14", 64, 4)
-    yield from _conv("tae.decoder.layers.0", 4, 64)
+    yield from conv("tae.encoder.layers.14", 64, 4)
+    yield from conv("tae.decoder.layers.0", 4, 64)
     for index in (2, 3, 4, 7, 8, 9, 12, 13, 14, 17):
         yield from _tiny_block(f"tae.decoder.layers.{index}")
     for index in (6, 11, 16):
-        yield from _conv(f"tae.decoder.layers.{index}", 64, 64, bias=None)
-    yield from _conv("tae.decoder.layers.18", 64, 3, bias=0.5, gain=0.2)
+        yield from conv(f"tae.decoder.layers.{index}", 64, 64, bias=None)
+    yield from conv("tae.decoder.layers.18", 64, 3, bias=0.5, gain=0.2)
 
 
 def _tiny_block(name: str) -> Iterator[Tensor]:
     for index in (0, 2, 4):
-        yield from _conv(f"{name}.conv.{index}", 64, 64)
+        yield from conv(f"{name}.conv.{index}", 64, 64)
 
 
 def main(arguments: list[str] | None = None) -> int:

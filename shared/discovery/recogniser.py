@@ -11,7 +11,7 @@ from shared.discovery.file_heads import check_checkpoint, check_whisper
 from shared.discovery.sightings import CTRANSLATE2_MODEL, ModelForm, Sighting
 from shared.discovery.walking import FileFacts
 from shared.distribution import how_to_install
-from shared.engines.diffusion import DIFFUSION
+from shared.engines.diffusion.spec import DIFFUSION
 from shared.engines.files import ModelFiles
 from shared.engines.helper_files import HelperFileError, helper_by_name
 from shared.engines.llama import LLAMA

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.engines.diffusion import DIFFUSION
+from shared.engines.diffusion.spec import DIFFUSION
 from shared.engines.echo import ECHO
 from shared.engines.embedding import EMBEDDING
 from shared.engines.llama import LLAMA

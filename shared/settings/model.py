@@ -8,6 +8,7 @@ from shared.engines.embedding import Pooling
 from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
 from shared.models.adapters import parse_adapter
+from shared.settings.images.parts import ImageModelOptions, SingleImageModelOptions
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
@@ -17,7 +18,6 @@ from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import (
     Choice,
     Duration,
-    ExistingPath,
     OptionalChoice,
     Size,
     Switch,
@@ -31,11 +31,10 @@ from shared.wire.jobs import MediaKind, ReasoningEffort, ReasoningFormat
 SHARING = ("all", "user")
 """Values of ``share_prefixes``."""
 
-_FILE = ExistingPath()
-_FOLDER = ExistingPath("FOLDER")
 
-
-class ModelOptions(LlamaCppOptions, SpeculatingModelOptions, MediaModelOptions, ModelResidencyOptions):
+class ModelOptions(
+    LlamaCppOptions, SpeculatingModelOptions, MediaModelOptions, ModelResidencyOptions, ImageModelOptions
+):
     """Options that can be given for all models, or for a single one."""
 
     context_tokens: Annotated[
@@ -137,20 +136,9 @@ class ModelOptions(LlamaCppOptions, SpeculatingModelOptions, MediaModelOptions, 
             Group.MODELS,
         ),
     ] = OnnxProvider.CPU.value
-    vae: Annotated[str, Option(_FILE, "separate VAE", Group.IMAGE_MODELS)] = ""
-    taesd: Annotated[str, Option(_FILE, "tiny autoencoder, for quick decoding", Group.IMAGE_MODELS)] = ""
-    clip_l: Annotated[str, Option(_FILE, "separate CLIP-L text encoder", Group.IMAGE_MODELS)] = ""
-    clip_g: Annotated[str, Option(_FILE, "separate CLIP-G text encoder", Group.IMAGE_MODELS)] = ""
-    t5xxl: Annotated[str, Option(_FILE, "separate T5 text encoder", Group.IMAGE_MODELS)] = ""
-    lora_folder: Annotated[
-        str, Option(_FOLDER, "folder of the LoRA files that <lora:name:weight> in a prompt names", Group.IMAGE_MODELS)
-    ] = ""
-    max_image_side: Annotated[
-        int, Option(Whole(64, 8192, 64, "PIXELS"), "largest width and height, in pixels", Group.IMAGE_MODELS)
-    ] = 1024
 
 
-class SingleModelOptions(ModelOptions):
+class SingleModelOptions(SingleImageModelOptions, ModelOptions):
     """All options that can be given for a single model."""
 
     aliases: Annotated[

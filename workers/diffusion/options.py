@@ -5,49 +5,59 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.settings import ModelSettings
+from shared.settings.images.parts import DEFAULTS, PARTS
+
+_COPIED = (*PARTS, *DEFAULTS, "lora_folder", "embeddings_folder", "max_image_side")
+"""The options that a model's settings have under the same names."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusionOptions:
     """The options of one model. Paths are empty for files that it does not have.
 
-    With a separate text encoder (``clip_l`` or ``t5xxl``), ``model_path`` holds the diffusion model alone; otherwise it
-    is a whole checkpoint. ``taesd`` replaces the model's autoencoder: faster, and less exact. ``lora_folder`` holds the
-    files of ``<lora:name:weight>`` tags.
+    ``model_path`` is a whole checkpoint or the diffusion model alone; with ``diffusion_model`` that comes from another
+    file. ``taesd`` replaces the model's autoencoder: faster, and less exact. ``lora_folder`` holds the files of
+    ``<lora:name:weight>`` tags, ``embeddings_folder`` the words that prompts may use besides. Numbers that are 0, and
+    names that are empty, are those of the model's family.
     """
 
     model_path: str
     model_name: str
     threads: int
+    diffusion_model: str = ""
     vae: str = ""
     taesd: str = ""
     clip_l: str = ""
     clip_g: str = ""
+    clip_vision: str = ""
     t5xxl: str = ""
+    llm: str = ""
+    llm_vision: str = ""
+    control_net: str = ""
+    upscaler: str = ""
     lora_folder: str = ""
+    embeddings_folder: str = ""
+    steps: int = 0
+    cfg_scale: float = 0.0
+    sampler: str = ""
+    scheduler: str = ""
+    image_size: str = ""
+    guidance: float = 0.0
+    flow_shift: float = 0.0
+    max_image_side: int = 0
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> DiffusionOptions:
         """The options of one model."""
-        return cls(
-            model_path=model.path,
-            model_name=model.name,
-            threads=threads,
-            vae=model.vae,
-            taesd=model.taesd,
-            clip_l=model.clip_l,
-            clip_g=model.clip_g,
-            t5xxl=model.t5xxl,
-            lora_folder=model.lora_folder,
-        )
-
-    @property
-    def is_diffusion_model_only(self) -> bool:
-        """Whether the text encoders are in separate files."""
-        return bool(self.clip_l or self.t5xxl)
+        copied = {name: getattr(model, name) for name in _COPIED}
+        return cls(model_path=model.path, model_name=model.name, threads=threads, **copied)
 
     @property
     def files(self) -> dict[str, str]:
         """The paths of the other files, by the name of their option."""
-        names = ("vae", "taesd", "clip_l", "clip_g", "t5xxl")
-        return {name: path for name in names if (path := getattr(self, name))}
+        return {name: path for name in PARTS if (path := getattr(self, name))}
+
+    @property
+    def painting_file(self) -> str:
+        """The file of the diffusion model."""
+        return self.diffusion_model or self.model_path

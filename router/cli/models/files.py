@@ -9,16 +9,20 @@ from router.cli.data_folder import absolute
 from shared.errors import ModelError
 from shared.models.adapter_files import files_of
 from shared.models.adapters import AdapterFile, parse_adapter
+from shared.models.parts import is_of_hub
 from shared.models.projectors.choice import NO_PROJECTOR
+from shared.settings.images.values import PartFile
 from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
 from shared.settings.values import ExistingPath
 
-FILE_OPTIONS = tuple(name for name, option in MODEL_OPTIONS.items() if isinstance(option.spec.value, ExistingPath))
+FILE_OPTIONS = tuple(
+    name for name, option in MODEL_OPTIONS.items() if isinstance(option.spec.value, ExistingPath | PartFile)
+)
 
 
 def with_files(model: RequestedModel) -> RequestedModel:
-    """The model, with the paths in its options made absolute.
+    """The model, with the paths in its options made absolute. Files of the hub stay as they are.
 
     Raises:
         OptionError: a file does not exist, or two adapters have one name.
@@ -32,7 +36,9 @@ def with_files(model: RequestedModel) -> RequestedModel:
 
 
 def _existing(model: RequestedModel, name: str) -> str:
-    given = getattr(model.options, name)
+    given: str = getattr(model.options, name)
+    if is_of_hub(given):
+        return given
     path = absolute(given)
     if not path.exists():
         raise OptionError(f"{model.origins[name]}: expected an existing file or folder, got {given!r}")

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from shared.discovery.discovery import Discovery, WhereToLook
 from shared.discovery.found import FoundModel, FoundModels, ModelPlace
-from shared.engines.diffusion import DIFFUSION
+from shared.engines.diffusion.spec import DIFFUSION
 from shared.engines.registry import opens_onnx
 from shared.engines.whisper import WHISPER
 from shared.errors import ModelError

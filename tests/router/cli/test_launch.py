@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from router.cli.main import main
+from scripts.make_images.headers import HEADERS, write_header
 from tests.support.launching import refusal, settings_of
 
 
@@ -114,8 +115,8 @@ def test_pictures_are_in_the_users_data_folder_unless_other_folders_are_given(
 
 def test_a_separate_vae_is_among_the_image_models_settings(started: dict[str, Any], tmp_path: Path) -> None:
     checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
-    checkpoint.touch()
-    vae.touch()
+    write_header(checkpoint, HEADERS["sd1"])
+    write_header(vae, {"decoder.conv_in.weight": (3, 3, 4, 512)})
     settings = settings_of(started, str(checkpoint), "echo", "--vae", str(vae))
     assert settings.models[0].vae == str(vae)
 

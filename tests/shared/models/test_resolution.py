@@ -76,7 +76,7 @@ def cached(folder: Path, **files: bytes) -> Path:
 
 @pytest.mark.parametrize(
     ("file", "data", "engine"),
-    [("tiny-Q8_0.gguf", build_gguf(), "llama"), ("sd.safetensors", b"{}", "diffusion")],
+    [("tiny-Q8_0.gguf", build_gguf(), "llama"), ("sd.ckpt", b"{}", "diffusion")],
 )
 def test_a_file_of_the_hubs_cache_is_named_as_in_its_repository(
     tmp_path: Path, file: str, data: bytes, engine: str
@@ -117,8 +117,8 @@ def test_the_parts_of_a_split_model_may_be_links(tmp_path: Path) -> None:
         ("chat.gguf", "m.gguf", "chat"),
         ("chat", "m.gguf", "chat"),
         ("llama-3.2", "m.gguf", "llama-3.2"),
-        ("painter", "m.safetensors", "painter"),
-        ("painter.gguf", "m.safetensors", "painter"),
+        ("painter", "m.ckpt", "painter"),
+        ("painter.gguf", "m.ckpt", "painter"),
     ],
 )
 def test_a_link_gives_the_name_and_its_target_what_the_name_leaves_open(

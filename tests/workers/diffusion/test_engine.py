@@ -154,11 +154,15 @@ def test_loading_is_reported(checkpoint: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().out == ""
 
 
-def test_an_incomplete_checkpoint_is_refused_with_the_library_s_errors(tmp_path: Path, checkpoint: Path) -> None:
+def test_a_damaged_checkpoint_is_refused_with_the_library_s_errors(tmp_path: Path, checkpoint: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     data = checkpoint.read_bytes()[: 1 << 20]
     damaged.write_bytes(data)
-    with pytest.raises(EngineLoadError, match="read tensor data failed"):
+    with pytest.raises(EngineLoadError, match="the file is truncated"):
+        DiffusionEngine(DiffusionOptions(str(damaged), "tiny", 2)).load(lambda fraction: None)
+    damaged = tmp_path / "damaged.ckpt"
+    damaged.write_bytes(b"{}")
+    with pytest.raises(EngineLoadError, match="init model loader from file failed"):
         DiffusionEngine(DiffusionOptions(str(damaged), "tiny", 2)).load(lambda fraction: None)
     with pytest.raises(EngineLoadError, match="no such file"):
         DiffusionEngine(DiffusionOptions(str(tmp_path / "none.gguf"), "tiny", 2)).load(lambda fraction: None)

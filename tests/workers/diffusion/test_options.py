@@ -12,11 +12,10 @@ def options(**values: str) -> DiffusionOptions:
     return DiffusionOptions.of(model, threads=3)
 
 
-def test_a_checkpoint_is_whole_unless_it_has_separate_text_encoders() -> None:
-    whole = options(vae="/models/vae.safetensors", lora_folder="/loras")
-    assert (whole.model_path, whole.model_name, whole.threads) == ("/models/sd.gguf", "sd", 3)
-    assert whole.files == {"vae": "/models/vae.safetensors"}
-    assert whole.lora_folder == "/loras"
-    assert not whole.is_diffusion_model_only
-    assert options(t5xxl="/models/t5.gguf").is_diffusion_model_only
-    assert options(clip_l="/models/clip.gguf").is_diffusion_model_only
+def test_the_files_of_a_model_have_the_names_of_their_options() -> None:
+    found = options(vae="/models/vae.safetensors", llm="/models/qwen.gguf", lora_folder="/loras", image_size="640x384")
+    assert (found.model_path, found.model_name, found.threads) == ("/models/sd.gguf", "sd", 3)
+    assert found.files == {"vae": "/models/vae.safetensors", "llm": "/models/qwen.gguf"}
+    assert (found.lora_folder, found.image_size) == ("/loras", "640x384")
+    assert found.painting_file == "/models/sd.gguf"
+    assert options(diffusion_model="/models/unet.gguf").painting_file == "/models/unet.gguf"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.diffusion.engine import PictureEngine
 from workers.diffusion.lora_fit import LoraFit
+from workers.diffusion.native.info import picture_info
 from workers.diffusion.native.opening import open_native
 from workers.diffusion.native.rules import NativeRules
 from workers.diffusion.options import DiffusionOptions
@@ -20,7 +21,7 @@ class DiffusionEngine(PictureEngine):
 
     def __init__(self, options: DiffusionOptions) -> None:
         fit = LoraFit((options.model_path, *options.files.values()))
-        super().__init__(options.model_name, NativeRules(options.lora_folder, fit))
+        super().__init__(options.model_name, NativeRules(options.lora_folder, fit, picture_info(options)))
         self._options = options
 
     def open_model(self, report: Callable[[float], None]) -> PictureModel:

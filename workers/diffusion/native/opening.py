@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.distribution import how_to_install
-from shared.engines.diffusion import DIFFUSION
+from shared.engines.diffusion.checking import check_model
+from shared.engines.diffusion.spec import DIFFUSION
+from shared.errors import ModelError
 from workers.diffusion.options import DiffusionOptions
 from workers.engine import EngineLoadError
 
@@ -30,4 +32,8 @@ def open_native(options: DiffusionOptions, report: Callable[[float], None]) -> P
     for path in (options.model_path, *options.files.values()):
         if not Path(path).exists():
             raise EngineLoadError(f"{path}: no such file")
+    try:
+        check_model(Path(options.painting_file), options.files)
+    except (ModelError, OSError) as error:
+        raise EngineLoadError(str(error)) from None
     return DiffusionModel(options, report)

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
-from shared.wire.pictures import PictureFeature, PictureInfo
+from shared.wire.pictures import PictureInfo
 from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.rules import check_name
-
-FEATURES: tuple[PictureFeature, ...] = ("text", "edit", "mask", "loras", "previews")
-
-INFO = PictureInfo(features=FEATURES)
-"""What is known of a model whose file says nothing."""
 
 MIN_GITS_STEPS = 2
 """The library crashes with this scheduler and fewer steps."""
@@ -27,7 +22,7 @@ class NativeRules:
 
     lora_folder: str
     fit: LoraFit
-    info: PictureInfo = INFO
+    info: PictureInfo
 
     def check(self, work: ImageJob) -> None:
         check_name("sampler", work.sampler, SAMPLERS)
