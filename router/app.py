@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 
 from router.answers.registry import JobRegistry
 from router.answers.restoring import Restorer, RestoreWriter
+from router.api.a1111.checkpoints import ChosenCheckpoints
 from router.api.families import (
     ERROR_WRITERS,
     FAMILIES,
@@ -67,8 +68,8 @@ if TYPE_CHECKING:
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry", "X-Nexa-Warning")
 DESCRIPTION = (
-    "Models of this machine for text, embeddings, speech and images, through the APIs of OpenAI, Anthropic and Ollama "
-    "and a native one."
+    "Models of this machine for text, embeddings, speech and images, through the APIs of OpenAI, Anthropic, Ollama "
+    "and Automatic1111, and a native one."
 )
 
 
@@ -169,6 +170,7 @@ class _Parts:
         app.state.answers = self.answers
         app.state.models = self.models
         app.state.held_pulls = HeldPulls()
+        app.state.chosen_checkpoints = ChosenCheckpoints()
         app.state.file_keeper = self.file_keeper
         app.state.batch_runner = self.batch_runner
 

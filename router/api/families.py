@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from router.api.a1111.family import A1111
 from router.api.admin.family import ADMIN
 from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
@@ -24,6 +25,7 @@ FAMILIES = (
     EMBEDDINGS,
     AUDIO,
     IMAGES,
+    A1111,
     OLLAMA,
     FILES,
     BATCHES,

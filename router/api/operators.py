@@ -50,12 +50,19 @@ async def may_manage_models(request: Request, broker: BrokerDep, record: RecordD
     Raises:
         ApiError: 403.
     """
-    origin = request.headers.get("origin")
-    if origin is None or not is_allowed(origin, broker.settings.cors_origins):
-        _refuse_foreign_page(request, record, broker.settings, "manage models", ", or one that --cors-origin allows,")
+    _refuse_unknown_page(request, record, broker.settings, "manage models")
     if broker.settings.admin_socket and OVER_ADMIN_SOCKET not in request.scope:
         raise _over_network("manage models", "nexa pull and nexa rm do it")
     _refuse_others(record, operator, "manage models")
+
+
+async def may_stop_own(request: Request, broker: BrokerDep, record: RecordDep) -> None:
+    """Admit everybody, but of web pages only this server's, and those of origins that the operator has allowed.
+
+    Raises:
+        ApiError: 403.
+    """
+    _refuse_unknown_page(request, record, broker.settings, "stop requests")
 
 
 async def may_see_keys(request: Request, broker: BrokerDep, record: RecordDep, operator: OperatorDep) -> None:
@@ -81,6 +88,12 @@ async def may_change_keys(request: Request, broker: BrokerDep, record: RecordDep
     await may_see_keys(request, broker, record, operator)
     if broker.settings.admin_socket:
         raise _over_network("change keys", "nexa key does it")
+
+
+def _refuse_unknown_page(request: Request, record: RequestRecord, settings: ServerSettings, what: str) -> None:
+    origin = request.headers.get("origin")
+    if origin is None or not is_allowed(origin, settings.cors_origins):
+        _refuse_foreign_page(request, record, settings, what, ", or one that --cors-origin allows,")
 
 
 def _refuse_foreign_page(

@@ -62,6 +62,10 @@ class JsonRoute(APIRoute):
         """
         check_content_type(request.headers.get("content-type"), JSON)
 
+    def limits(self, settings: ServerSettings) -> JsonLimits:
+        """What a body may hold."""
+        return JsonLimits(settings.max_json_values, settings.max_text_bytes)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, called with a request whose JSON is already parsed and validated."""
         handler = super().get_route_handler()
@@ -72,7 +76,7 @@ class JsonRoute(APIRoute):
         async def handle(request: Request) -> Response:
             self.check_type(request)
             settings: ServerSettings = request.app.state.broker.settings
-            limits = JsonLimits(settings.max_json_values, settings.max_text_bytes)
+            limits = self.limits(settings)
             parsed = _ParsedRequest(request.scope, request.receive)
             # Not by body(), which keeps the bytes for as long as the request.
             body = b"".join([chunk async for chunk in request.stream()])
