@@ -45,6 +45,7 @@ FIELDS = {
     "POST /v1/img2img": (GENERATING, IMAGE),
     "POST /v1/images/generations": (GENERATING, IMAGE, "POST /v1/txt2img"),
     "POST /v1/images/edits": (GENERATING, IMAGE, "POST /v1/img2img"),
+    "POST /sdapi/v1/txt2img": (),
 }
 """The sections of API documents that have an endpoint's fields, besides its own, which overrides them."""
 

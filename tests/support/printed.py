@@ -12,6 +12,7 @@ from tests.support.documents import REPOSITORY
 API_DOCUMENTS = (
     "docs/administration.md",
     "docs/api.md",
+    "docs/automatic1111.md",
     "docs/batches.md",
     "docs/embeddings.md",
     "docs/https.md",

@@ -78,6 +78,13 @@ async def sd_latent_upscale_modes() -> list[dict[str, str]]:
     return [{"name": name} for name in LATENT_UPSCALERS]
 
 
+@router.get("/sdapi/v1/upscalers")
+async def sd_upscalers() -> list[dict[str, Any]]:
+    """What `hr_upscaler` may be beside the latent modes."""
+    nothing = {"model_name": None, "model_path": None, "model_url": None}
+    return [{"name": name, **nothing, "scale": PLAIN_SCALE} for name in PLAIN_UPSCALERS]
+
+
 async def _empty_list() -> list[dict[str, Any]]:
     """What there is none of."""
     return []

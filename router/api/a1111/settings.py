@@ -45,7 +45,7 @@ async def sd_set_options(body: OptionsBody, broker: BrokerDep, record: RecordDep
     return JSONResponse(None, headers=header_of(notes))
 
 
-@router.get("/sdapi/v1/cmd-flags", responses=A1111_ERRORS)
+@router.get("/sdapi/v1/cmd-flags", include_in_schema=False)
 async def sd_flags() -> dict[str, Any]:
     """Options of Automatic1111's command line: this server has its own."""
     return {"api": True}

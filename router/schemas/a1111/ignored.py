@@ -22,6 +22,9 @@ _HARMLESS = frozenset(
         "firstphase_width",
         "force_task_id",
         "hr_additional_modules",
+        "hr_scale",
+        "hr_second_pass_steps",
+        "hr_upscaler",
         "include_init_images",
         "inpaint_full_res_padding",
         "latent_mask",
@@ -37,6 +40,7 @@ _HARMLESS = frozenset(
 """Fields that change nothing of a picture by themselves."""
 
 _ASKS_NOTHING: dict[str, tuple[Any, ...]] = {
+    "enable_hr": (False,),
     "eta": (0, 1),
     "hr_checkpoint_name": ("", "Use same checkpoint"),
     "hr_negative_prompt": ("",),
