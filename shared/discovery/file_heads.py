@@ -1,4 +1,4 @@
-"""Looks into files whose names say too little: is a checkpoint a whole image model, and the model of a folder Whisper?
+"""Looks into files whose names say too little: is a checkpoint an image model, and the model of a folder Whisper?
 
 A search for models finds many such files. Those that a user names are opened without this test.
 """
@@ -7,27 +7,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.engines.diffusion.families import describe
+from shared.engines.diffusion.tensors import read_shapes
 from shared.engines.helper_files import HelperFileError
-from shared.engines.safetensors import read_tensors
 from shared.errors import ModelError
 
-_UNET = "model.diffusion_model."
-_AUTOENCODER = ("first_stage_model.", "vae.")
 _WHISPER = b"WhisperSpec"
 _CTRANSLATE2_HEAD_BYTES = 64
 
 
 def check_checkpoint(path: Path) -> None:
-    """Check that a safetensors file is complete, and an image model with all its parts.
+    """Check that a checkpoint is complete, and an image model: whole, or the diffusion model of one in several files.
 
     Raises:
         HelperFileError: it holds something else: an adapter, a part of an image model, or another model.
         ModelError: it is damaged or truncated.
         OSError: it cannot be read.
     """
-    tensors = read_tensors(path)
-    if not all(any(name.startswith(part) for name in tensors) for part in (_UNET, _AUTOENCODER)):
-        raise HelperFileError(f"{path.name}: expected an image model with all its parts, got other tensors")
+    described = describe(read_shapes(path), path.stem)
+    if described is None or described.family.video:
+        raise HelperFileError(f"{path.name}: expected an image model, got other tensors")
 
 
 def check_whisper(file: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from shared.discovery.discovery import Discovery, WhereToLook
 from shared.discovery.found import FoundModel, FoundModels, Unservable
+from shared.discovery.pictures import found_image_options
+from shared.engines.diffusion.spec import DIFFUSION
 from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
 from shared.engines.registry import opens_onnx
@@ -61,7 +63,7 @@ class DiscoveredModels:
         what cannot be served.
         """
         found = self._discovery.scan(self._taken(), [Path(model.path) for model in self._named if model.path])
-        self._known = {model: self._known.get(model) or self._served(model) for model in found.models}
+        self._known = {model: self._kept(model) or self._served(model) for model in found.models}
         served = [model for model in self._known.values() if isinstance(model, ModelSettings)]
         refused = [model for model in self._known.values() if isinstance(model, Unservable)]
         self.found = FoundModels(
@@ -76,6 +78,11 @@ class DiscoveredModels:
         taken = {name for model in self._named for name in (model.name, *model.aliases)}
         return taken | {alias for options in self._settings.table_options.values() for alias in options.aliases}
 
+    def _kept(self, model: FoundModel) -> ModelSettings | Unservable | None:
+        """What is known of a model. An image model that lacks parts is looked at again: they may be there now."""
+        known = self._known.get(model)
+        return None if isinstance(known, Unservable) and model.engine == DIFFUSION.name else known
+
     def _served(self, model: FoundModel) -> ModelSettings | Unservable:
         options = options_for(model, self._settings)
         try:
@@ -87,6 +94,9 @@ class DiscoveredModels:
             drafts = options.draft and engine == DRAFTING_ENGINE
             draft = draft_path(options.draft, FetchedModels()) if drafts else ""
             projector = projector_to_use(options.mmproj, engine, kinds, model.projector, model.path)
+            is_image = engine == DIFFUSION.name
+            common = self._settings.found_options
+            pictures = found_image_options(model, options, common, ModelStore()) if is_image else {}
         except ModelError as error:
             return Unservable(model.path, model.source, str(error))
         except OSError as error:
@@ -94,7 +104,7 @@ class DiscoveredModels:
         others = self._aliases.get(model.path, ())
         aliases = tuple(dict.fromkeys((*options.aliases, *model.aliases, *others)))
         return ModelSettings(
-            **dict(options) | {"aliases": aliases, "draft": draft, "mmproj": str(projector.path or "")},
+            **dict(options) | {"aliases": aliases, "draft": draft, "mmproj": str(projector.path or ""), **pictures},
             name=model.name,
             kinds=kinds,
             engine=engine,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shared.discovery.found import ModelPlace
 from shared.discovery.walking import FileFacts, ListedFolder
+from shared.engines.diffusion.tensors import CHECKPOINTS
 from shared.engines.gguf_files import each_part
 from shared.engines.onnx.folders import GRAPH_SUFFIX, GRAPHS_FOLDER
 from shared.engines.onnx.images import INDEX
@@ -112,7 +113,7 @@ def _ggufs(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:
 
 def _checkpoints(folder: ListedFolder, place: ModelPlace) -> list[Sighting]:
     present = set(folder.names)
-    names = [name for name in folder.names if name.lower().endswith(".safetensors")]
+    names = [name for name in folder.names if name.lower().endswith(CHECKPOINTS)]
     return [
         Sighting(
             ModelForm.CHECKPOINT, facts.path, place, (facts,), is_partial=_is_being_fetched(facts.path.name, present)

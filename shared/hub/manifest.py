@@ -19,7 +19,8 @@ MANIFEST = "manifest.json"
 class InstalledModel:
     """A complete model in the store. ``files`` are paths in ``folder / "files"``, starting with the one to open.
 
-    ``projector`` is such a path too, empty if its repository has none; None if it was not fetched with the model.
+    ``projector`` is such a path too, empty if its repository has none; None if it was not fetched with the model. One
+    that ``is_part`` was only fetched as a part of image models, and is not served by itself.
     """
 
     name: str
@@ -30,6 +31,7 @@ class InstalledModel:
     size_bytes: int
     folder: Path
     projector: str | None = None
+    is_part: bool = False
 
     @property
     def path(self) -> Path:

@@ -22,6 +22,7 @@ from shared.errors import ModelError
 from shared.hub.choice import choose_files
 from shared.hub.fetching import download_into, pinned
 from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
+from shared.hub.part_files import ensure_parts, unused_parts
 from shared.hub.projectors import choose_hub_projector
 from shared.hub.pull_progress import PullProgress, SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
@@ -104,6 +105,10 @@ class ModelStore:
 
     def installed(self) -> list[InstalledModel]:
         """All complete models, by name. Other folders, and those with a damaged manifest, are skipped."""
+        return [model for model in self.everything() if not model.is_part]
+
+    def everything(self) -> list[InstalledModel]:
+        """The same, and the parts of image models that were fetched as such."""
         if not self.root.is_dir():
             return []
         found = (read_manifest(folder) for folder in self.root.iterdir() if folder.is_dir())
@@ -121,7 +126,12 @@ class ModelStore:
             assert isinstance(model, CatalogEntry)
             return resolve_entry(model, self)
         found = (self._find(request) or self._fetch(request, progress or self._progress)).resolve()
-        return replace(found, name=request.name, kinds=request.entry.kinds if request.entry else found.kinds)
+        if request.entry is None:
+            return replace(found, name=request.name)
+        parts = ensure_parts(self, request.entry, progress or self._progress)
+        return replace(
+            found, name=request.name, kinds=request.entry.kinds, parts=parts, defaults=request.entry.defaults
+        )
 
     def pull(self, name: str, progress: PullProgress | None = None) -> ResolvedModel:
         """Fetch a model by its catalog name or ``hf:`` source, unless it is here, and its projector if that is not.
@@ -138,18 +148,23 @@ class ModelStore:
     def remove(self, name: str) -> InstalledModel:
         """Delete the model with this catalog name or ``hf:`` source, even if its download is unfinished.
 
+        Parts of it that no other model of the catalog that is here has are deleted, too.
+
         Raises:
             NotInstalledError: the store does not hold it.
             ModelError: it belongs to an installed Python package, or is being fetched.
         """
         model = self.find_installed(name)
-        with self._locked(model.folder, wait=False):
+        with self.locked(model.folder, wait=False):
             self._delete(model.folder)
+        for part in unused_parts(self, model):
+            with self.locked(part.folder, wait=False):
+                self._delete(part.folder)
         return model
 
     def find_installed(self, name: str) -> InstalledModel:
         """The model that :meth:`remove` would delete, with the same errors."""
-        for present in self.installed():
+        for present in self.everything():
             if name in (present.name, present.source):
                 return present
         model = _parse_name(name)
@@ -167,10 +182,11 @@ class ModelStore:
         return installed
 
     def _find(self, request: _Request) -> InstalledModel | None:
-        return read_manifest(self._folder(request.source))
+        found = read_manifest(self.folder_of(request.source))
+        return None if found is None or found.is_part else found
 
     def _find_unfinished(self, request: _Request) -> InstalledModel | None:
-        folder = self._folder(request.source)
+        folder = self.folder_of(request.source)
         if not folder.is_dir():
             return None
         return InstalledModel(
@@ -184,8 +200,8 @@ class ModelStore:
         )
 
     def _fetch(self, request: _Request, progress: PullProgress) -> InstalledModel:
-        folder = self._folder(request.source)
-        with self._locked(folder):
+        folder = self.folder_of(request.source)
+        with self.locked(folder):
             present = self._find(request)  # another process may have fetched it meanwhile
             if present is not None:
                 return present
@@ -210,7 +226,7 @@ class ModelStore:
                 projector=fetched.projector,
             )
             self._check(installed)
-            self._keep(installed)
+            self.keep(installed)
             return installed
 
     def _fetch_projector(self, request: _Request, progress: PullProgress) -> None:
@@ -220,21 +236,23 @@ class ModelStore:
             return
         if not present.files[0].lower().endswith(".gguf"):
             return
-        with self._locked(present.folder):
-            hub = self._opened_hub()
+        with self.locked(present.folder):
+            hub = self.opened_hub()
             repo = hub.repo(request.source.repo)
             projector = choose_hub_projector(present.files[0], repo.files)
             if projector is not None:
                 download_into(hub, repo, projector, present.folder / "files", progress)
             path, size_bytes = projector.path if projector else "", _folder_bytes(present.folder / "files")
-            self._keep(replace(present, projector=path, size_bytes=size_bytes))
+            self.keep(replace(present, projector=path, size_bytes=size_bytes))
 
-    def _keep(self, model: InstalledModel) -> None:
+    def keep(self, model: InstalledModel) -> None:
+        """Write a model's manifest: it is complete."""
         write_manifest(model)
         with suppress(OSError):
             os.utime(self.root)  # running servers look at its time
 
-    def _opened_hub(self) -> Hub:
+    def opened_hub(self) -> Hub:
+        """The client of the hub."""
         from shared.hub.client import Hub  # a server that fetches nothing needs none of its libraries
 
         return self._hub or Hub()
@@ -242,7 +260,7 @@ class ModelStore:
     def _download(
         self, source: HubSource, entry: CatalogEntry | None, folder: Path, progress: PullProgress
     ) -> _Fetched:
-        hub = self._opened_hub()
+        hub = self.opened_hub()
         repo = hub.repo(source.repo)
         files = choose_files(source, repo.files, entry.engine if entry else None)
         if entry and entry.sha256:
@@ -254,14 +272,15 @@ class ModelStore:
         return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence, beside)
 
     def _check(self, model: InstalledModel) -> None:
-        """Recognise the fetched files. If no engine can open them, they are deleted."""
+        """Recognise the fetched files. If no engine can open them, they are deleted, but for a part of other models."""
         try:
             inspect_model(model.path, model.onnx)
         except ModelError as error:
-            self._delete(model.folder)
+            if not (model.folder / MANIFEST).exists():
+                self._delete(model.folder)
             raise ModelError(f"{model.source}: fetched, but cannot be served: {error}") from None
 
-    def _folder(self, source: FetchedSource) -> Path:
+    def folder_of(self, source: FetchedSource) -> Path:
         """A readable folder name that no other source has."""
         name = f"{source.repo.replace('/', '--')}--{source.pattern}" if isinstance(source, HubSource) else str(source)
         name = f"{ONNX}--{name}" if source.onnx else name
@@ -275,7 +294,8 @@ class ModelStore:
         shutil.rmtree(folder)
 
     @contextmanager
-    def _locked(self, folder: Path, wait: bool = True) -> Iterator[None]:
+    def locked(self, folder: Path, wait: bool = True) -> Iterator[None]:
+        """Keep other processes from a model's folder; without waiting, :class:`ModelError` if one has it."""
         self.root.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.root / f".{folder.name}.lock", timeout=-1 if wait else 0):

@@ -14,6 +14,7 @@ from shared.engines.onnx.speech import Decoders, decoders_of
 from shared.memory.processes import MB, ONNX_BYTES, SANDBOX_BYTES
 from shared.models.adapters import adapters_of
 from shared.settings import ModelSettings
+from shared.settings.images.parts import PARTS
 
 MAX_FILES = 2_000
 """Files of a folder that are looked at, and parts of a split model."""
@@ -46,7 +47,7 @@ def adapter_bytes(model: ModelSettings) -> int:
 
 def side_files(model: ModelSettings) -> list[Path]:
     """The files beside a model's own that its worker reads: adapters, projectors, and the parts of an image model."""
-    parts = (model.mmproj, model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
+    parts = (model.mmproj, *(getattr(model, option) for option in PARTS))
     return [*(Path(adapter.path) for adapter in adapters_of(model.adapters)), *(Path(part) for part in parts if part)]
 
 

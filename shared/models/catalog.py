@@ -39,7 +39,8 @@ class UnknownModelError(ModelError):
 class CatalogEntry:
     """A model of the catalog. ``size_bytes`` is the approximate size of a download. ONNX models have marked names.
 
-    ``media`` is what a text model takes with the projector of its repository.
+    ``media`` is what a text model takes with the projector of its repository. ``parts`` are the other files of an image
+    model, each as the name of its option and its source, ``defaults`` the values of other options.
     """
 
     name: str
@@ -52,6 +53,8 @@ class CatalogEntry:
     sha256: str | None = None
     note: str = ""
     media: tuple[MediaKind, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    defaults: tuple[tuple[str, str | int | float], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,13 +177,16 @@ def _read_entry(row: dict[str, Any]) -> CatalogEntry:
     source = parse_source(marked(row["source"], onnx))
     names = {"name": marked(row["name"], onnx), "aliases": tuple(marked(a, onnx) for a in row.get("aliases", ()))}
     media = tuple(row.get("media", ()))
-    entry = CatalogEntry(**{**row, **names, "kinds": kinds, "source": source, "media": media})
+    tables = {name: tuple(row.get(name, {}).items()) for name in ("parts", "defaults")}
+    entry = CatalogEntry(**{**row, **names, **tables, "kinds": kinds, "source": source, "media": media})
     if engine is None or not kinds or not set(kinds) <= set(engine.kinds):
         raise ValueError(
             f"catalog: {entry.name}: expected an engine and kinds that it runs, got {entry.engine!r} and {row['kinds']}"
         )
     if media and (entry.engine != LLAMA.name or not set(media) <= set(get_args(MediaKind))):
         raise ValueError(f"catalog: {entry.name}: expected image or audio, of a text model in GGUF, got {media}")
+    if not all(isinstance(parse_source(part), HubSource) for _, part in entry.parts):
+        raise ValueError(f"catalog: {entry.name}: expected parts of the hub, got {entry.parts}")
     if isinstance(source, PathSource):
         raise ValueError(f"catalog: {entry.name}: expected a source with hf:, package: or packages:, got {source}")
     return entry

@@ -26,7 +26,11 @@ _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A model on this machine. ``path`` is what its engine opens, ``projector`` what lies there for its pictures."""
+    """A model on this machine. ``path`` is what its engine opens, ``projector`` what lies there for its pictures.
+
+    ``parts`` are the other files of an image model of the catalog, each with its option, and ``defaults`` what the
+    catalog says of options.
+    """
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -35,6 +39,8 @@ class ResolvedModel:
     licence: str
     source: str
     projector: ModelProjector = NONE
+    parts: tuple[tuple[str, str], ...] = ()
+    defaults: tuple[tuple[str, str | int | float], ...] = ()
 
 
 class ModelFinder(Protocol):

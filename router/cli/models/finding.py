@@ -9,9 +9,11 @@ from itertools import count
 from pathlib import Path
 
 from router.cli.models.elsewhere import ModelsElsewhere
+from router.cli.models.pictures import image_options, named_by_parts
 from router.cli.models.wording import text_only
 from shared.discovery.found import FoundModel
 from shared.distribution import how_to_install
+from shared.engines.diffusion.spec import DIFFUSION
 from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
 from shared.engines.onnx.text import ONNX_TEXT
@@ -110,7 +112,8 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     try:
         found = None if entry is not None else _found_elsewhere(spec, store, elsewhere)
         fetching = store.without_projectors() if requested.options.mmproj else store
-        model = resolve(spec, fetching) if found is None else _as_resolved(found)
+        named = None if found is not None else named_by_parts(requested, store)
+        model = named or (resolve(spec, fetching) if found is None else _as_resolved(found))
         known_as = () if found is None else found.known_as
     except OSError as error:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
@@ -127,7 +130,8 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     finder, origin = store.without_projectors(), requested.origins.get("draft", "draft")
     draft = draft_path(options.draft, finder, origin) if drafts else ""
     projector = _projector(requested, engine_name, kinds, model)
-    options = options.model_copy(update={"draft": draft, "mmproj": str(projector.path or "")})
+    pictures = image_options(requested, model, store) if engine_name == DIFFUSION.name else {}
+    options = options.model_copy(update={"draft": draft, "mmproj": str(projector.path or ""), **pictures})
     return ModelSettings(
         **dict(options),
         name=name,

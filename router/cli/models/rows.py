@@ -15,10 +15,12 @@ from shared.engines.registry import opens_onnx
 from shared.engines.whisper import WHISPER
 from shared.errors import ModelError
 from shared.hub.manifest import InstalledModel
+from shared.hub.part_files import find_part, parts_size_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import ONNX, marked, name_key, split_mark, split_tag
+from shared.models.parts import hub_source
 from shared.models.projectors.header import read_projector
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
 from shared.wire.jobs import MediaKind
@@ -73,7 +75,7 @@ def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
     entries = list(load_catalog())
     rows = [_entry_row(entry, store) for entry in entries]
     sources = {row.source for row in rows}
-    rows += [_installed_row(model) for model in store.installed() if model.source not in sources]
+    rows += [_installed_row(model) for model in store.everything() if model.source not in sources]
     return [row for row in rows if kind is None or kind in row.kinds]
 
 
@@ -119,6 +121,9 @@ def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
         case HubSource() | JoinedSource():
             installed = store.find(entry)
             here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
+            if installed and entry.parts:
+                here = all(find_part(store, hub_source(part)) for _, part in entry.parts)
+                size_bytes = size_bytes + parts_size_bytes(store, entry) if here else entry.size_bytes
             media = _media_of(installed) if installed else media
         case PackageSource() as source:
             here = source.is_installed()
@@ -147,6 +152,8 @@ def _place(entry: CatalogEntry) -> ModelPlace:
 
 def _installed_row(model: InstalledModel) -> ModelRow:
     try:
+        if model.is_part:
+            raise ModelError("a part of image models")
         resolved = model.resolve()
         kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), resolved.projector.refusal
     except (ModelError, OSError) as error:

@@ -50,7 +50,9 @@ _ANIMA_WIDTH = 1024
 _JOINED_LAYERS = 3
 """FLUX.2 takes three layers of its language model beside each other."""
 
-_ENCODERS_WITHIN = ("cond_stage_model.", "conditioner.", "text_encoders.", "te.")
+ENCODERS_WITHIN = ("cond_stage_model.", "conditioner.", "text_encoders.", "te.")
+"""Beginnings of the names of text encoders' tensors in whole checkpoints."""
+
 _VAE_WITHIN = ("first_stage_model.", "vae.", "tae.")
 
 
@@ -149,7 +151,7 @@ def wanted_parts(described: Described, shapes: Shapes, given: Mapping[str, str])
     """
     family = described.family
     wanted: list[str] = []
-    encoders = family.encoders if not any(name.startswith(_ENCODERS_WITHIN) for name in shapes) else ()
+    encoders = family.encoders if not any(name.startswith(ENCODERS_WITHIN) for name in shapes) else ()
     if not any(given.get(name) for name in encoders):
         wanted += encoders
     has_vae = any(name.startswith(_VAE_WITHIN) for name in shapes) or given.get("vae") or given.get("taesd")

@@ -52,7 +52,10 @@ def safetensors(*names: str) -> bytes:
     return struct.pack("<Q", len(text)) + text + b"\0" * (4 * len(names))
 
 
-IMAGE_CHECKPOINT = safetensors("model.diffusion_model.out.weight", "first_stage_model.out.weight")
+IMAGE_CHECKPOINT = safetensors(
+    "model.diffusion_model.joint_blocks.0.weight", "text_encoders.t5xxl.weight", "first_stage_model.weight"
+)
+"""A whole Stable Diffusion 3."""
 
 WHISPER_FOLDER: Mapping[str, bytes | str] = {
     "model.bin": b"\x06\0\0\0\x0c\0WhisperSpec\0\x03\0\0\0" + b"\0" * 64,
