@@ -46,6 +46,19 @@ SCHEDULER_LABELS = {
 SAMPLERS = tuple(SAMPLER_LABELS)
 SCHEDULERS = tuple(SCHEDULER_LABELS)
 
+HIRES_UPSCALERS = (
+    "latent",
+    "latent_nearest",
+    "latent_nearest_exact",
+    "latent_antialiased",
+    "latent_bicubic",
+    "latent_bicubic_antialiased",
+    "lanczos",
+    "nearest",
+    "model",
+)
+"""What enlarges a picture between its two passes; ``model`` is the server's ESRGAN upscaler."""
+
 SAMPLER_ALIASES = {
     "euler_a": ("k_euler_a", "euler_ancestral"),
     "heun": ("k_heun",),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from shared.engines.safetensors import read_tensors
 from shared.gguf.header import read_gguf_header
-from shared.memory.files import VAE_CHANNELS, all_bytes, decoding_bytes, largest_adapter_bytes, side_files
+from shared.memory.files import all_bytes, largest_adapter_bytes, side_files
+from shared.memory.pictures.needs import TILED_PIXELS, PaintingNeeds
 from shared.memory.processes import MB, PICTURE_BYTES, SPEECH_BYTES
 from shared.settings import ModelSettings
 
@@ -23,12 +24,7 @@ _LARGE_BATCH_BYTES = 200 * MB
 _MEASURED_FILE_BYTES = 75 * MB
 """What large batches take beyond that, with Whisper tiny. Of others it grows with the width: the root of the size."""
 
-_SCORES_PER_PIXEL_PAIR = 32
-"""Bytes of the attention for each pair of positions: 8 heads with floats. A position has 8 by 8 pixels."""
-
 _TINY_DECODER = "tae.decoder."
-_TINY_BYTES_PER_PIXEL = 2_000
-"""What a tiny autoencoder takes to decode a picture."""
 
 _FIRST_ATTENTION = "model.diffusion_model.input_blocks.1.1."
 """Only Stable Diffusion 1 and 2 have attention between all positions of the picture."""
@@ -45,13 +41,25 @@ def speech(model: ModelSettings) -> tuple[int, int, int]:
 def pictures(model: ModelSettings) -> tuple[int, int, int]:
     """The same of a checkpoint and the files beside it. The buffers are those of the largest picture."""
     weights = all_bytes(model) + sum(os.stat(file).st_size for file in side_files(model))
+    side = model.max_image_side
+    painting = painting_needs(model).bytes_for(side, side)
+    return weights, painting + largest_adapter_bytes(model.lora_folder), PICTURE_BYTES
+
+
+def painting_needs(model: ModelSettings) -> PaintingNeeds:
+    """What decides how much memory the pictures of a checkpoint take.
+
+    Raises:
+        ModelError, OSError, ValueError: its file cannot be read.
+    """
     names = _tensor_names(Path(model.path))
-    is_tiny = bool(model.taesd) or any(name.startswith(_TINY_DECODER) for name in names)
-    pixels = model.max_image_side**2
-    decoding = _TINY_BYTES_PER_PIXEL * pixels if is_tiny else round(decoding_bytes(VAE_CHANNELS, model.max_image_side))
-    has_attention = any(name.startswith(_FIRST_ATTENTION) for name in names)
-    attention = _SCORES_PER_PIXEL_PAIR * (pixels // 64) ** 2 if has_attention else 0
-    return weights, max(decoding, attention) + largest_adapter_bytes(model.lora_folder), PICTURE_BYTES
+    replaces_vae = bool(model.taesd) and model.preview_by != "taesd"
+    tiled_above = {"auto": TILED_PIXELS, "on": 0, "off": None}[model.vae_tiling]
+    return PaintingNeeds(
+        is_tiny=replaces_vae or any(name.startswith(_TINY_DECODER) for name in names),
+        has_full_attention=model.flash_attn == "off" and any(name.startswith(_FIRST_ATTENTION) for name in names),
+        tiled_above=tiled_above,
+    )
 
 
 def _tensor_names(path: Path) -> Iterable[str]:

@@ -9,6 +9,7 @@ from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
 from shared.models.adapters import parse_adapter
 from shared.settings.images.parts import ImageModelOptions, SingleImageModelOptions
+from shared.settings.images.running import ImageRunningOptions
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
@@ -33,7 +34,12 @@ SHARING = ("all", "user")
 
 
 class ModelOptions(
-    LlamaCppOptions, SpeculatingModelOptions, MediaModelOptions, ModelResidencyOptions, ImageModelOptions
+    LlamaCppOptions,
+    SpeculatingModelOptions,
+    MediaModelOptions,
+    ModelResidencyOptions,
+    ImageModelOptions,
+    ImageRunningOptions,
 ):
     """Options that can be given for all models, or for a single one."""
 

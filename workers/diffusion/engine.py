@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shared.wire.messages import EngineStats
-from shared.wire.payloads import Progress, Started
+from shared.wire.payloads import Failed, Progress, Started
 from workers.engine import Emitted, EngineInfo, EngineJob, WorkerMustEnd
 
 if TYPE_CHECKING:
     from workers.diffusion.order import Order
     from workers.diffusion.painter import Painter
     from workers.diffusion.painting import PictureModel
+    from workers.diffusion.pictures.enlarging import Enlargement
     from workers.diffusion.rules import OrderRules
 
 STEP_WAIT_S = 0.1
@@ -29,15 +30,19 @@ MIN_RELOAD_S = 1.0
 class PictureEngine(ABC):
     """Serves the image jobs of one model, one after the other.
 
+    A picture that would take longer than ``max_picture_s`` (0: no limit) is stopped as soon as that shows.
+
     If a job is cancelled whose picture cannot be interrupted, it is finished and discarded if that takes less time than
     loading the model in a new process; otherwise this process ends.
     """
 
-    def __init__(self, model_name: str, rules: OrderRules) -> None:
+    def __init__(self, model_name: str, rules: OrderRules, max_picture_s: float = 0.0) -> None:
         self._model_name = model_name
         self._rules = rules
-        self._waiting: deque[Order] = deque()
-        self._running: Order | None = None
+        self._max_picture_s = max_picture_s
+        self._begun_at_s = 0.0
+        self._waiting: deque[Order | Enlargement] = deque()
+        self._running: Order | Enlargement | None = None
         self._cancelled_at_s = 0.0
         self._can_interrupt = False
         self._reload_s = MIN_RELOAD_S
@@ -73,10 +78,7 @@ class PictureEngine(ABC):
         self._waiting = deque(order for order in self._waiting if order.job_id != job_id)
         running = self._running
         if running is not None and running.job_id == job_id and not running.cancelled:
-            running.cancelled = True
-            self._cancelled_at_s = time.monotonic()
-            assert self._model is not None
-            self._can_interrupt = self._model.interrupt()
+            self._stop(running)
             self._end_if_too_slow()
 
     def has_work(self) -> bool:
@@ -89,10 +91,13 @@ class PictureEngine(ABC):
             assert self._painter is not None
             self._running = self._waiting.popleft()
             self._painter.paint(self._running)
+            self._begun_at_s = time.monotonic()
             return [(self._running.job_id, Started(0, 0))]
-        emitted = self._collect(self._running)
-        if self._running is not None and self._running.cancelled:
+        if self._running.cancelled:
             self._end_if_too_slow()
+        emitted = self._collect(self._running)
+        if self._running is not None and not self._running.cancelled:
+            emitted += self._stopped_if_too_long(self._running)
         return emitted
 
     def stats(self) -> EngineStats:
@@ -115,7 +120,7 @@ class PictureEngine(ABC):
         """Resident memory of the model's other processes."""
         return 0 if self._model is None else self._model.held_bytes()
 
-    def _collect(self, order: Order) -> list[Emitted]:
+    def _collect(self, order: Order | Enlargement) -> list[Emitted]:
         """The new events of the running order; waits up to ``STEP_WAIT_S`` for one.
 
         Raises:
@@ -136,6 +141,25 @@ class PictureEngine(ABC):
         if self._painter.lost is not None:
             raise self._painter.lost
         return emitted
+
+    def _stop(self, running: Order | Enlargement) -> None:
+        running.cancelled = True
+        self._cancelled_at_s = time.monotonic()
+        assert self._model is not None
+        self._can_interrupt = self._model.interrupt()
+
+    def _stopped_if_too_long(self, running: Order | Enlargement) -> list[Emitted]:
+        """The end of the running picture, which is stopped, if it would take longer than any may."""
+        assert self._painter is not None
+        if not self._max_picture_s:
+            return []
+        total_s = time.monotonic() - self._begun_at_s + (self._painter.timer.remaining_s() or 0.0)
+        if total_s <= self._max_picture_s:
+            return []
+        self._stop(running)
+        took = f"it would take about {total_s:,.0f} s, and this server allows {self._max_picture_s:,.0f} s"
+        message = f"the picture takes too long: {took} (max_picture_s); fewer steps or pixels take less"
+        return [(running.job_id, Failed(400, message, code="picture_too_long"))]
 
     def _end_if_too_slow(self) -> None:
         """Raise ``WorkerMustEnd`` if a new process would be ready before the cancelled picture is finished."""

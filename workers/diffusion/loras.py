@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.wire.payloads import JobError
+from shared.wire.pictures import WantedLora
 
 SUFFIXES = (".safetensors", ".gguf", ".pt")
 MAX_WEIGHT = 10.0
@@ -25,8 +27,8 @@ class Lora:
     weight: float
 
 
-def take_loras(prompt: str, folder: str) -> tuple[str, list[Lora]]:
-    """``prompt`` without its LoRA tags, and the LoRAs that they name.
+def take_loras(prompt: str, folder: str, wanted: Sequence[WantedLora] = ()) -> tuple[str, list[Lora]]:
+    """``prompt`` without its LoRA tags, and the LoRAs that they name, with those that are ``wanted`` besides.
 
     A name is a file name in ``folder``, with or without its suffix. The default weight is 1; the weights of a LoRA that
     is named twice are added.
@@ -35,9 +37,14 @@ def take_loras(prompt: str, folder: str) -> tuple[str, list[Lora]]:
         JobError: the server has no LoRA folder, the file is not in it, or a weight is not a number from -10 to 10.
     """
     weights: dict[Path, float] = {}
+    for lora in wanted:
+        path = _find(lora.name, folder, "loras")
+        if not abs(lora.weight) <= MAX_WEIGHT:
+            raise JobError(400, f"loras: expected a weight from -10 to 10, got {lora.weight:g}", "loras")
+        weights[path] = weights.get(path, 0.0) + lora.weight
     for content in _TAG.findall(prompt):
         name, _, weight = content.partition(":")
-        path = _find(name.strip(), folder)
+        path = _find(name.strip(), folder, "prompt")
         weights[path] = weights.get(path, 0.0) + _weight(weight.strip(), content)
     return _TAG.sub("", prompt), [Lora(path, weight) for path, weight in weights.items()]
 
@@ -56,16 +63,16 @@ def _weight(text: str, content: str) -> float:
     return weight
 
 
-def _find(name: str, folder: str) -> Path:
+def _find(name: str, folder: str, field: str) -> Path:
     if not folder:
-        raise JobError(400, "prompt: <lora:...> cannot be used, because this server has no LoRA folder", "prompt")
+        raise JobError(400, f"{field}: LoRAs cannot be used, because this server has no LoRA folder", field)
     root = Path(folder).resolve()
     if name and not any(c in name for c in "/\\\0") and name not in (".", ".."):
         for candidate in (name, *(name + suffix for suffix in SUFFIXES)):
             path = (root / candidate).resolve()
             if path.parent == root and path.suffix in SUFFIXES and path.is_file():
                 return path
-    raise JobError(400, f"prompt: expected a LoRA of the server ({_listing(root)}), got {name[:80]!r}", "prompt")
+    raise JobError(400, f"{field}: expected a LoRA of the server ({_listing(root)}), got {name[:80]!r}", field)
 
 
 def _listing(root: Path) -> str:

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from PIL import Image
 
 from shared.kinds import kind_of
-from shared.wire.jobs import ImageJob
+from shared.wire.jobs import ImageJob, UpscaleJob
 from shared.wire.payloads import JobError
 from workers.diffusion.loras import Lora
 from workers.diffusion.painting import Painting
 from workers.diffusion.pictures.canvas import Canvas
 from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture, opaque_picture
+from workers.diffusion.pictures.enlarging import Enlargement, accept_enlargement
 from workers.diffusion.pictures.masks import Repainting
 from workers.diffusion.prompts import check_text, check_weights
 from workers.diffusion.rules import OrderRules
@@ -63,8 +64,26 @@ class Order:
         )
 
     @property
+    def passes(self) -> tuple[int, ...]:
+        """The denoising steps of each pass; a second one repaints what the first one painted smaller.
+
+        How many steps the second one has is, in single precision too, the formula of stable-diffusion.cpp.
+        """
+        hires = self.job.hires
+        if hires is None:
+            return (self.steps,)
+        strength = min(max(np.float32(hires.strength), np.float32(0.0001)), np.float32(1.0))
+        schedule = int(np.float32(hires.steps or self.job.steps or 1) / strength)
+        return self.steps, max(min(int(np.float32(schedule) * strength), schedule - 1), 0) + 1
+
+    @property
+    def pixels(self) -> int:
+        """Of what is painted."""
+        return self.canvas.painted[0] * self.canvas.painted[1]
+
+    @property
     def steps(self) -> int:
-        """Denoising steps. With an input picture, only a fraction ``strength`` of the steps is done,
+        """Denoising steps of the first pass. With an input picture, only a fraction ``strength`` of the steps is done,
         the last ones.
 
         The formula is that of stable-diffusion.cpp, which computes in single precision.
@@ -82,13 +101,15 @@ class Order:
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 
 
-def accept(job: EngineJob, rules: OrderRules) -> Order:
+def accept(job: EngineJob, rules: OrderRules) -> Order | Enlargement:
     """Check a job and decode its pictures.
 
     Raises:
         JobError: this engine cannot do the job, or a picture cannot be decoded.
     """
     work = job.work
+    if isinstance(work, UpscaleJob):
+        return accept_enlargement(job, work, rules.info)
     if not isinstance(work, ImageJob):
         raise JobError(400, f"model: this model generates pictures, it does not serve {kind_of(work)} jobs", "model")
     work = settled(work, rules.info)
@@ -96,7 +117,7 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
     check_features(work, rules.info)
     check_text("prompt", work.prompt)
     check_text("negative_prompt", work.negative_prompt)
-    prompt, loras = rules.take_loras(work.prompt)
+    prompt, loras = rules.take_loras(work.prompt, work.loras)
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
     given = _decoded(work, job)
@@ -104,6 +125,7 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
     if followed is not None:
         work = with_size(work, followed.size, rules.info.max_pixels)
     check_size(work, rules.info)
+    rules.check_memory(work)
     canvas = Canvas.of((work.width, work.height), rules.info.side_multiple)
     order = Order(job.job_id, work, prompt, loras, job.delivered, canvas, references=given.references)
     _lay_on_canvas(order, given)

@@ -13,6 +13,7 @@ from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, P
 from workers.diffusion.metadata import parameters
 from workers.diffusion.order import Order
 from workers.diffusion.painting import Listener, ModelLost, PaintError, PictureModel
+from workers.diffusion.pictures.enlarging import Enlargement
 from workers.diffusion.pictures.files import picture_file
 from workers.diffusion.step_timer import StepTimer
 
@@ -36,7 +37,7 @@ class Painter:
         self.lost: ModelLost | None = None
         self._model = model
         self._model_name = model_name
-        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order | Enlargement | None] = queue.SimpleQueue()
         # One thread for all orders: OpenMP starts a team of threads for each thread that computes. It is a daemon,
         # because some models cannot be stopped within a picture, and the process must be able to exit.
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
@@ -46,7 +47,7 @@ class Painter:
         finally:
             threading.stack_size(former)
 
-    def paint(self, order: Order) -> None:
+    def paint(self, order: Order | Enlargement) -> None:
         """Queue ``order``."""
         self._orders.put(order)
 
@@ -56,7 +57,7 @@ class Painter:
         self._thread.join()
 
     def _run(self) -> None:
-        for order in iter(self._orders.get, None):
+        while (order := self._orders.get()) is not None:
             try:
                 self._paint(order)
             except ModelLost as error:
@@ -68,19 +69,20 @@ class Painter:
                 self.events.put(Failed(500, "the picture could not be generated; the worker's log has the reason"))
             self.events.put(None)
 
-    def _paint(self, order: Order) -> None:
+    def _paint(self, order: Order | Enlargement) -> None:
         if order.cancelled:
             return
         first_picture_s = 0.0
         if not order.delivered:
-            self.events.put(self._picture(order))
+            made = self._picture(order) if isinstance(order, Order) else self._enlarged(order)
+            self.events.put(made)
             first_picture_s = time.monotonic() - order.received_at_s
         self.events.put(Done(FinishReason.STOP, 0, 0, 0, first_picture_s))
 
     def _picture(self, order: Order) -> Picture:
         job = order.job
         painting = order.painting
-        self.timer.begin(order.steps, painting.job.width * painting.job.height)
+        self.timer.begin(sum(order.passes), order.pixels)
         steps = _Steps(order, self.timer, self.events)
         listener = Listener(steps.on_sampling, steps.on_step, steps.on_preview, lambda: order.cancelled)
         image = order.canvas.cut(self._model.paint(painting, listener, order.preview_steps))
@@ -93,6 +95,18 @@ class Painter:
         file = picture_file(image, job.format, job.compression, text)
         return Picture(job.seed, image.width, image.height, file, job.format, order.warnings)
 
+    def _enlarged(self, order: Enlargement) -> Picture:
+        job = order.job
+        self.timer.begin(1, order.image.width * order.image.height)
+
+        def on_tile(tile: int, tiles: int) -> None:
+            if 0 < tile <= tiles:
+                self.events.put(Progress(tile, tiles))
+
+        listener = Listener(on_step=on_tile, is_cancelled=lambda: order.cancelled)
+        image = self._model.enlarge(order.image, job.scale, listener)
+        return Picture(0, image.width, image.height, picture_file(image, job.format, job.compression), job.format)
+
 
 class _Steps:
     """Turns a model's progress on a picture into one event for each step.
@@ -101,7 +115,9 @@ class _Steps:
     """
 
     def __init__(self, order: Order, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
-        self._steps = order.steps
+        self._passes = order.passes
+        self._pass = 0
+        self._steps = sum(order.passes)
         self._canvas = order.canvas
         self._format, self._compression = order.job.format, order.job.compression
         self._preview_steps = order.preview_steps
@@ -113,9 +129,15 @@ class _Steps:
 
     def on_step(self, step: int, steps: int) -> None:
         """Handle a progress report."""
-        if self._sampling and steps == self._steps and step > self._done:
-            self._timer.step(step)
-            self._emit_up_to(step)
+        if not self._sampling:
+            return
+        before = sum(self._passes[: self._pass])
+        if self._done == before + self._passes[self._pass] and self._pass + 1 < len(self._passes):
+            if (step, steps) == (0, self._passes[self._pass + 1]):
+                self._pass += 1
+        elif steps == self._passes[self._pass] and before + step > self._done:
+            self._timer.step(before + step)
+            self._emit_up_to(before + step)
 
     def on_preview(self, step: int, image: Image.Image) -> None:
         """Keep a preview for its step. Previews are small and are scaled to the picture's size."""

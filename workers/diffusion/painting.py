@@ -82,6 +82,14 @@ class PictureModel(Protocol):
             ModelLost: there will be none.
         """
 
+    def enlarge(self, image: Image.Image, scale: float | None, listener: Listener) -> Image.Image:
+        """The RGB picture enlarged ``scale`` times, or by the upscaler's own factor.
+
+        Raises:
+            PaintError: there is none.
+            ModelLost: there will be none.
+        """
+
     def interrupt(self) -> bool:
         """End the picture in progress soon, with a :class:`PaintError`; False if the library cannot do that.
 

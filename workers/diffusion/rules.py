@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
-from shared.wire.pictures import PictureInfo
+from shared.wire.pictures import PictureInfo, WantedLora
 from workers.diffusion.loras import Lora
 
 
@@ -24,8 +25,15 @@ class OrderRules(Protocol):
             JobError: this model cannot do the job.
         """
 
-    def take_loras(self, prompt: str) -> tuple[str, list[Lora]]:
-        """The prompt without its LoRA tags, and the LoRAs that they name.
+    def check_memory(self, work: ImageJob) -> None:
+        """Check that a picture of the job's size can be painted with the memory that is free.
+
+        Raises:
+            JobError: 400, it cannot.
+        """
+
+    def take_loras(self, prompt: str, wanted: Sequence[WantedLora]) -> tuple[str, list[Lora]]:
+        """The prompt without its LoRA tags, and the LoRAs that they name, with those that are ``wanted`` besides.
 
         Raises:
             JobError: this model cannot use one of them.

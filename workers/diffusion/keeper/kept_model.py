@@ -33,8 +33,8 @@ from workers.diffusion.keeper.messages import (
     Stepped,
     WeightsLoaded,
     receive_picture,
-    send_order,
 )
+from workers.diffusion.keeper.orders import ToEnlarge, ToPaint
 from workers.diffusion.loras import Lora
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.painting import Listener, ModelLost, PaintError, Painting
@@ -97,11 +97,22 @@ class KeptModel:
             PaintError: there is none: the library says why, or it ended the process that painted, or was interrupted.
             ModelLost: the model is lost.
         """
-        connection = self._painter_for(painting.loras)
+        return self._made(ToPaint(painting, preview_steps), painting.loras, listener)
+
+    def enlarge(self, image: Image.Image, scale: float | None, listener: Listener) -> Image.Image:
+        """The picture enlarged by the model's upscaler, ``scale`` times or by the upscaler's own factor.
+
+        Raises:
+            PaintError, ModelLost: as :meth:`paint`.
+        """
+        return self._made(ToEnlarge(image, scale), self._loras, listener)
+
+    def _made(self, order: ToPaint | ToEnlarge, loras: list[Lora], listener: Listener) -> Image.Image:
+        connection = self._painter_for(loras)
         if listener.is_cancelled():  # before there was a process to interrupt
             raise PaintError("it was cancelled")
         try:
-            send_order(connection, painting, preview_steps)
+            order.send(connection)
             image = self._follow(connection, listener)
         except (ConnectionError, WireError):  # the process has ended, perhaps within a message
             image = None

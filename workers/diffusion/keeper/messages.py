@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import struct
 from dataclasses import asdict
 from enum import IntEnum
-from pathlib import Path
 
 from PIL import Image
 
 from shared.wire.codec import Decoder, Struct
 from shared.wire.jobs import ImageJob
-from workers.diffusion.loras import Lora
-from workers.diffusion.options import DiffusionOptions
-from workers.diffusion.painting import Painting
-from workers.framing import receive, receive_bytes, send, send_bytes
+from workers.diffusion.options import DiffusionOptions, RunningOptions
+from workers.framing import receive_bytes
 
 COMMAND = struct.Struct("<II")
 """A command to the keeper, and the number that the worker gave to a process."""
@@ -42,7 +38,8 @@ class KeeperSetup(Struct, frozen=True):
 
     def read(self) -> DiffusionOptions:
         """The model's options."""
-        return DiffusionOptions(**json.loads(self.options))
+        given = json.loads(self.options)
+        return DiffusionOptions(**{**given, "running": RunningOptions(**given["running"])})
 
 
 class LogLine(Struct, tag=1, frozen=True):
@@ -90,8 +87,17 @@ class PixelBlock(Struct, frozen=True):
     height: int
 
 
-class PaintOrder(Struct, frozen=True):
-    """A picture to paint. The blocks of its input picture and its mask, where it has them, follow in this order."""
+class EnlargeOrder(Struct, tag=21, frozen=True):
+    """A picture to enlarge, whose block follows, by the upscaler's own factor if ``scale`` is None."""
+
+    image: PixelBlock
+    scale: float | None
+
+
+class PaintOrder(Struct, tag=20, frozen=True):
+    """A picture to paint. The blocks of its input picture, its mask, the control picture and the references follow in
+    this order, as far as there are any.
+    """
 
     job: ImageJob
     prompt: str
@@ -99,6 +105,8 @@ class PaintOrder(Struct, frozen=True):
     loras: list[tuple[bytes, float]]
     image: PixelBlock | None
     mask: PixelBlock | None
+    control: PixelBlock | None
+    references: list[PixelBlock]
     preview_steps: list[int]
 
 
@@ -137,7 +145,7 @@ FromPainter = LogLine | SamplingBegins | Stepped | Previewed | Painted | NotPain
 
 SETUPS: Decoder[KeeperSetup] = Decoder(KeeperSetup)
 FROM_KEEPER: Decoder[FromKeeper] = Decoder(FromKeeper)
-PAINT_ORDERS: Decoder[PaintOrder] = Decoder(PaintOrder)
+PICTURE_ORDERS: Decoder[PaintOrder | EnlargeOrder] = Decoder(PaintOrder | EnlargeOrder)
 FROM_PAINTER: Decoder[FromPainter] = Decoder(FromPainter)
 
 
@@ -156,35 +164,3 @@ def receive_picture(connection: socket.socket, block: PixelBlock) -> Image.Image
     if data is None:
         raise ConnectionError("the connection ended within a picture")
     return Image.frombytes(block.mode, (block.width, block.height), data)
-
-
-def send_order(connection: socket.socket, painting: Painting, preview_steps: frozenset[int]) -> None:
-    """Send a picture to paint.
-
-    Raises:
-        OSError: the other end has gone.
-    """
-    image, mask = painting.image, painting.mask
-    order = PaintOrder(
-        painting.job,
-        painting.prompt,
-        painting.steps,
-        [(os.fsencode(lora.path), lora.weight) for lora in painting.loras],
-        None if image is None else block_of(image),
-        None if mask is None else block_of(mask),
-        sorted(preview_steps),
-    )
-    send(connection, order)
-    for picture in (image, mask):
-        if picture is not None:
-            send_bytes(connection, picture.tobytes())
-
-
-def receive_order(connection: socket.socket) -> tuple[Painting, frozenset[int]] | None:
-    """The next picture to paint, and the steps that want a preview; None at the end of the connection."""
-    order = receive(connection, PAINT_ORDERS)
-    if order is None:
-        return None
-    image, mask = (None if block is None else receive_picture(connection, block) for block in (order.image, order.mask))
-    loras = [Lora(Path(os.fsdecode(path)), weight) for path, weight in order.loras]
-    return Painting(order.job, order.prompt, order.steps, loras, image, mask), frozenset(order.preview_steps)

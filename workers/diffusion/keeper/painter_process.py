@@ -18,8 +18,8 @@ from workers.diffusion.keeper.messages import (
     SamplingBegins,
     Stepped,
     block_of,
-    receive_order,
 )
+from workers.diffusion.keeper.orders import ToEnlarge, receive_order
 from workers.diffusion.painter import STACK_BYTES
 from workers.diffusion.painting import Listener, PaintError, PictureModel
 from workers.text.sandbox.limits import end_first
@@ -56,7 +56,10 @@ def _paint_all(connection: socket.socket, line: LineToWorker, model: PictureMode
     )
     while (order := receive_order(connection)) is not None:
         try:
-            image = model.paint(order[0], listener, order[1])
+            if isinstance(order, ToEnlarge):
+                image = model.enlarge(order.image, order.scale, listener)
+            else:
+                image = model.paint(order.painting, listener, order.preview_steps)
         except PaintError as error:
             line.say(NotPainted(sendable(str(error))))
         except Exception:

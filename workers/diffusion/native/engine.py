@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from shared.memory.pictures.needs import PaintingNeeds
 from workers.diffusion.engine import PictureEngine
 from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.native.info import picture_info
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 
 
 class DiffusionEngine(PictureEngine):
-    """Serves the image jobs of a checkpoint or GGUF file, one after the other, in this process."""
+    """Serves the image jobs of a checkpoint or GGUF file, one after the other, in this process.
 
-    def __init__(self, options: DiffusionOptions) -> None:
+    ``needs`` is what its pictures take of the main memory; None on a GPU, or if it is not known.
+    """
+
+    def __init__(
+        self, options: DiffusionOptions, needs: PaintingNeeds | None = None, max_picture_s: float = 0.0
+    ) -> None:
         fit = LoraFit((options.model_path, *options.files.values()))
-        super().__init__(options.model_name, NativeRules(options.lora_folder, fit, picture_info(options)))
+        info = picture_info(options)
+        rules = NativeRules(options.lora_folder, fit, info, needs, has_upscaler=bool(options.upscaler))
+        super().__init__(options.model_name, rules, max_picture_s)
         self._options = options
 
     def open_model(self, report: Callable[[float], None]) -> PictureModel:

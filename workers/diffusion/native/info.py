@@ -15,7 +15,7 @@ from shared.settings.images.values import split_size
 from shared.wire.pictures import PictureDefaults, PictureFeature, PictureInfo
 from workers.diffusion.options import DiffusionOptions
 
-FEATURES: tuple[PictureFeature, ...] = ("text", "edit", "mask", "loras", "previews")
+FEATURES: tuple[PictureFeature, ...] = ("text", "edit", "mask", "hires", "loras", "previews")
 """What all models can do."""
 
 

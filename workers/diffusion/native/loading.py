@@ -11,6 +11,7 @@ import stable_diffusion_cpp as sd_cpp
 
 from workers.diffusion.native.info import is_alone, needs_references_at_zero
 from workers.diffusion.native.log import NATIVE_LOG
+from workers.diffusion.native.running import set_for_model
 from workers.diffusion.options import DiffusionOptions
 from workers.engine import EngineLoadError
 
@@ -32,6 +33,7 @@ def load(options: DiffusionOptions) -> Any:
     parameters.vae_decode_only = False  # image to image encodes
     parameters.free_params_immediately = False  # the next picture needs them
     parameters.n_threads = options.threads
+    set_for_model(parameters, options.running)
     for name, path in _paths(options).items():
         setattr(parameters, name, os.fsencode(path))
     parameters.qwen_image_zero_cond_t = needs_references_at_zero(options)

@@ -13,11 +13,14 @@ from typing import Any
 import stable_diffusion_cpp as sd_cpp
 from PIL import Image, ImageOps
 
+from workers.diffusion.native.flaws import check_painted
 from workers.diffusion.native.loading import load
 from workers.diffusion.native.log import NATIVE_LOG
 from workers.diffusion.native.names import SAMPLERS, SCHEDULERS, name_of
 from workers.diffusion.native.parameters import parameters_of
 from workers.diffusion.native.pictures import picture_of, take_picture
+from workers.diffusion.native.running import preview_mode
+from workers.diffusion.native.upscaling import enlarged
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.painting import Listener, PaintError, Painting
 
@@ -38,6 +41,8 @@ class DiffusionModel:
         self._step_callback = sd_cpp.sd_progress_callback(self._on_step)
         self._preview_callback = sd_cpp.sd_preview_callback(self._on_preview)
         sd_cpp.sd_set_progress_callback(self._step_callback, ctypes.c_void_p(0))
+        self._options = options
+        self._preview_steps: frozenset[int] = frozenset()
         self._context = load(options)
         self._listener = Listener()
 
@@ -48,18 +53,19 @@ class DiffusionModel:
         return name_of(method, SAMPLERS), name_of(schedule, SCHEDULERS)
 
     def paint(self, painting: Painting, listener: Listener, preview_steps: frozenset[int]) -> Image.Image:
-        """Generate the picture, in the job's size. With previews, there is one after each step.
+        """Generate the picture, in the job's size.
 
         Raises:
-            PaintError: the library returned none; the message holds the errors that it logged.
+            PaintError: the library returned none, and the message holds the errors that it logged; or only one colour,
+                as it does for what is no number.
         """
         job = painting.job
-        parameters, kept = parameters_of(painting)
-        self._listener = listener
+        parameters, kept = parameters_of(painting, self._options)
+        if job.hires is not None and not job.scheduler:  # the library does not look for its default there
+            parameters.sample_params.scheduler = SCHEDULERS[self.names_of(job.sampler, None)[1]]
+        self._listener, self._preview_steps = listener, preview_steps
         NATIVE_LOG.on_sampling = listener.on_sampling
-        mode = sd_cpp.Preview.PREVIEW_PROJ if preview_steps else sd_cpp.Preview.PREVIEW_NONE
-        callback = self._preview_callback if preview_steps else None
-        sd_cpp.sd_set_preview_callback(callback, mode, 1, True, False, ctypes.c_void_p(0))
+        self._preview_before(1)
         NATIVE_LOG.forget_errors()
         try:
             found = sd_cpp.generate_image(self._context, ctypes.byref(parameters))
@@ -69,9 +75,18 @@ class DiffusionModel:
         image = take_picture(found)
         if image is None:
             raise PaintError(NATIVE_LOG.error())
+        check_painted(image, painting)
         size = (job.width, job.height)
         # The library rounds sizes up to what the model supports, and stretches an input picture to that size.
         return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+    def enlarge(self, image: Image.Image, scale: float | None, _listener: Listener) -> Image.Image:
+        """The picture enlarged by the model's upscaler, ``scale`` times or by the upscaler's own factor.
+
+        Raises:
+            PaintError: the upscaler cannot be loaded, or gives none.
+        """
+        return enlarged(image, scale, self._options.upscaler, self._options.threads)
 
     def interrupt(self) -> bool:
         """The library cannot be interrupted within a picture."""
@@ -99,6 +114,14 @@ class DiffusionModel:
 
     def _on_step(self, step: int, steps: int, seconds: float, _: ctypes.c_void_p) -> None:
         self._listener.on_step(step, steps)
+        self._preview_before(step + 1)
+
+    def _preview_before(self, step: int) -> None:
+        """Have a preview made of a step if one is wanted: it may take as long as the step."""
+        wanted = step in self._preview_steps
+        callback = self._preview_callback if self._preview_steps else None
+        mode = preview_mode(self._options.running) if self._preview_steps else sd_cpp.Preview.PREVIEW_NONE
+        sd_cpp.sd_set_preview_callback(callback, mode, 1, wanted, False, ctypes.c_void_p(0))
 
     def _on_preview(self, step: int, count: int, frames: Any, is_noisy: bool, _: ctypes.c_void_p) -> None:
         if count:

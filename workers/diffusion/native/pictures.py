@@ -16,8 +16,9 @@ _free.restype = None
 def native_image(image: Image.Image, kept: list[Any]) -> Any:
     """The library's view of a picture, which is valid as long as what is added to ``kept``."""
     data = image.tobytes()
-    pointer = ctypes.cast(ctypes.c_char_p(data), ctypes.POINTER(ctypes.c_uint8))
-    kept += [data, pointer]
+    buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)  # the library may write to it
+    pointer = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_uint8))
+    kept += [buffer, pointer]
     return sd_cpp.sd_image_t(image.width, image.height, len(image.getbands()), pointer)
 
 
@@ -35,6 +36,16 @@ def take_picture(found: Any) -> Image.Image | None:
             _free(native.data)
     finally:
         _free(found)
+
+
+def take_single(native: Any) -> Image.Image | None:
+    """A picture that the library returned by value, or None; frees the library's memory."""
+    if not native.data:
+        return None
+    try:
+        return picture_of(native)
+    finally:
+        _free(native.data)
 
 
 def picture_of(native: Any) -> Image.Image:

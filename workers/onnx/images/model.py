@@ -89,6 +89,10 @@ class OnnxPictureModel:
         wanted = (job.width, job.height)
         return image if image.size == wanted else ImageOps.fit(image, wanted, Image.Resampling.LANCZOS)
 
+    def enlarge(self, image: Image.Image, scale: float | None, listener: Listener) -> Image.Image:
+        """It has no upscaler."""
+        raise PaintError("the model has no upscaler")
+
     def interrupt(self) -> bool:
         """End the picture in progress between two nodes of a graph."""
         self._pipeline.interrupt.interrupt()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
-from shared.wire.pictures import PictureDefaults, PictureFeature, PictureInfo
+from shared.wire.pictures import PictureDefaults, PictureFeature, PictureInfo, WantedLora
 from workers.diffusion.loras import Lora
 from workers.diffusion.rules import check_name
 from workers.onnx.images.sampling.samplers import SAMPLER_NAMES
@@ -52,7 +53,12 @@ class OnnxRules:
             if only is not None and side != only:
                 raise JobError(400, f"{name}: expected {only}, the only one of this model, got {side}", name)
 
-    def take_loras(self, prompt: str) -> tuple[str, list[Lora]]:
+    def check_memory(self, work: ImageJob) -> None:
+        """onnxruntime says itself what it cannot allocate."""
+
+    def take_loras(self, prompt: str, wanted: Sequence[WantedLora]) -> tuple[str, list[Lora]]:
+        if wanted:
+            raise JobError(400, "loras: cannot be used with a model in ONNX, whose weights are fixed", "loras")
         if _LORA.search(prompt):
             message = "prompt: <lora:...> cannot be used with a model in ONNX, whose weights are fixed"
             raise JobError(400, message, "prompt")

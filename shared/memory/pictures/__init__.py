@@ -1,0 +1,1 @@
+"""What painting takes of the memory."""

@@ -1,0 +1,31 @@
+"""Pictures that are none."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from workers.diffusion.painting import PaintError, Painting
+
+
+def check_painted(image: Image.Image, painting: Painting) -> None:
+    """Check that a model gave a picture: what is no number becomes a surface of one colour, without an error.
+
+    Raises:
+        PaintError: all pixels are alike, and no input picture is so.
+    """
+    if not _is_flat(image):
+        return
+    given = (painting.image, painting.control, *painting.references)
+    if not any(picture is not None and _is_flat(picture) for picture in given):
+        raise PaintError(
+            "all its pixels are alike, as when the model computes no numbers: damaged weights, too large a weight of a "
+            "LoRA, or a type of weights that overflows (then weight_type=bf16 or f32 helps) may be the cause"
+        )
+
+
+def _is_flat(image: Image.Image) -> bool:
+    return all(low == high for low, high in _extremes(image.convert("RGB")))
+
+
+def _extremes(image: Image.Image) -> list[tuple[int, int]]:
+    return [(int(low), int(high)) for low, high in image.getextrema()]  # type: ignore[misc]
