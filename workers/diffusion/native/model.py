@@ -43,6 +43,8 @@ class DiffusionModel:
         sd_cpp.sd_set_progress_callback(self._step_callback, ctypes.c_void_p(0))
         self._options = options
         self._preview_steps: frozenset[int] = frozenset()
+        self._last_step = 0
+        self._last_preview: Image.Image | None = None
         self._context = load(options)
         self._listener = Listener()
 
@@ -64,6 +66,7 @@ class DiffusionModel:
         if job.hires is not None and not job.scheduler:  # the library does not look for its default there
             parameters.sample_params.scheduler = SCHEDULERS[self.names_of(job.sampler, None)[1]]
         self._listener, self._preview_steps = listener, preview_steps
+        self._last_step, self._last_preview = painting.steps, None
         NATIVE_LOG.on_sampling = listener.on_sampling
         self._preview_before(1)
         NATIVE_LOG.forget_errors()
@@ -75,18 +78,22 @@ class DiffusionModel:
         image = take_picture(found)
         if image is None:
             raise PaintError(NATIVE_LOG.error())
-        check_painted(image, painting)
+        check_painted(image, self._last_preview, painting)
         size = (job.width, job.height)
         # The library rounds sizes up to what the model supports, and stretches an input picture to that size.
         return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
-    def enlarge(self, image: Image.Image, scale: float | None, _listener: Listener) -> Image.Image:
+    def enlarge(self, image: Image.Image, scale: float | None, listener: Listener) -> Image.Image:
         """The picture enlarged by the model's upscaler, ``scale`` times or by the upscaler's own factor.
 
         Raises:
             PaintError: the upscaler cannot be loaded, or gives none.
         """
-        return enlarged(image, scale, self._options.upscaler, self._options.threads)
+        self._listener = listener
+        try:
+            return enlarged(image, scale, self._options.upscaler, self._options.threads)
+        finally:
+            self._listener = Listener()
 
     def interrupt(self) -> bool:
         """The library cannot be interrupted within a picture."""
@@ -117,12 +124,19 @@ class DiffusionModel:
         self._preview_before(step + 1)
 
     def _preview_before(self, step: int) -> None:
-        """Have a preview made of a step if one is wanted: it may take as long as the step."""
-        wanted = step in self._preview_steps
-        callback = self._preview_callback if self._preview_steps else None
-        mode = preview_mode(self._options.running) if self._preview_steps else sd_cpp.Preview.PREVIEW_NONE
-        sd_cpp.sd_set_preview_callback(callback, mode, 1, wanted, False, ctypes.c_void_p(0))
+        """Have a preview made of a step if one is wanted, since it may take as long as the step.
+
+        A projection takes no time: one of the last step shows whether the model computes numbers.
+        """
+        mode = preview_mode(self._options.running) if self._preview_steps else sd_cpp.Preview.PREVIEW_PROJ
+        wanted = step in self._preview_steps or (step == self._last_step and mode == sd_cpp.Preview.PREVIEW_PROJ)
+        sd_cpp.sd_set_preview_callback(self._preview_callback, mode, 1, wanted, False, ctypes.c_void_p(0))
 
     def _on_preview(self, step: int, count: int, frames: Any, is_noisy: bool, _: ctypes.c_void_p) -> None:
-        if count:
-            self._listener.on_preview(abs(step), picture_of(frames[0]))
+        if not count:
+            return
+        picture = picture_of(frames[0])
+        if abs(step) == self._last_step:
+            self._last_preview = picture
+        if abs(step) in self._preview_steps:
+            self._listener.on_preview(abs(step), picture)
