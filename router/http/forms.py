@@ -26,7 +26,7 @@ from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 from shared.settings import ServerSettings
 
-MAX_FILES = 4
+MAX_FILES = 20
 MAX_FIELDS = 100
 MAX_FIELD_BYTES = 1024 * 1024
 MAX_TEXT_BYTES = 4 * 1024 * 1024
@@ -187,7 +187,7 @@ def form_docs(model: type[BaseModel], files: Mapping[str, str], required: Sequen
     schema = model.model_json_schema()
     schema = _inlined(schema, schema.get("$defs", {}))
     uploads = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
-    properties = {**uploads, **schema.get("properties", {})}
+    properties = {**uploads, **schema.get("properties", {}), **uploads}
     form = {"type": "object", "properties": properties, "required": [*required, *schema.get("required", [])]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
+from msgspec.structs import replace
 from starlette.datastructures import QueryParams
 
 from router.http.body_limit import body_too_large
@@ -14,8 +17,29 @@ from router.http.json_body import JsonLimits, read_model
 from router.images.input import read_image
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
-from router.schemas.images import Img2ImgRequest
+from router.schemas.images.edits import Img2ImgRequest
+from router.schemas.images.sources import MAX_INPUTS, NamedSource
+from router.schemas.shown import shown
 from shared.settings import ServerSettings
+from shared.wire.jobs import ImageJob
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The input pictures of a request, at least one, and its mask."""
+
+    pictures: tuple[Blob, ...]
+    mask: Blob | None = None
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """All files, as they go with the job."""
+        return self.pictures if self.mask is None else (*self.pictures, self.mask)
+
+    def placed(self, job: ImageJob) -> ImageJob:
+        """``job``, which begins with the first picture and refers to the others, with their places among the files."""
+        count = len(self.pictures)
+        return replace(job, init=0, references=list(range(1, count)), mask=None if self.mask is None else count)
 
 
 async def read_body(
@@ -34,17 +58,27 @@ async def read_body(
     return await read_model(request, await _body_bytes(request, settings.max_body_bytes), fields, limits), None
 
 
-async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerSettings) -> tuple[Blob, ...]:
-    """The input picture and, if one is given, the mask.
+async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerSettings) -> Inputs:
+    """The input pictures and, if one is given, the mask.
 
     Raises:
-        ApiError: 400, the picture is missing, or a picture is given twice; those of :func:`read_image`.
+        ApiError: 400, there is no picture, there are too many, or they are given in two ways; those of
+            :func:`read_image`.
     """
-    image = await _input("image", body.image_path, form, settings)
-    if image is None:
+    uploads = _uploads(form, "image", MAX_INPUTS)
+    sources = body.picture_sources()
+    if uploads and sources:
+        raise ApiError(400, f"{sources[0][0]}: expected either image or {sources[0][0]}, got both", sources[0][0])
+    if not uploads and not sources:
         raise ApiError(400, "image_path is required, or in a form the file image", "image_path")
-    mask = await _input("mask", body.mask_path, form, settings)
-    return (image,) if mask is None else (image, mask)
+    if len(sources) > MAX_INPUTS:
+        raise _too_many(sources[0][0].partition(".")[0], MAX_INPUTS, len(sources))
+    mask = next(iter(_uploads(form, "mask", 1)), None)
+    source = body.mask_source()
+    if mask is not None and source is not None:
+        raise ApiError(400, f"{source[0]}: expected either mask or {source[0]}, got both", source[0])
+    pictures = uploads or [await _read(named, settings) for named in sources]
+    return Inputs(tuple(pictures), await _read(source, settings) if source is not None else mask)
 
 
 def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
@@ -54,17 +88,32 @@ def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
     return docs
 
 
-async def _input(name: str, source: str, form: Form | None, settings: ServerSettings) -> Blob | None:
-    """The picture uploaded as ``name`` or named by ``<name>_path``, or None."""
+async def _read(named: NamedSource, settings: ServerSettings) -> Blob:
+    name, source = named
+    return await read_image(source, name, settings)
+
+
+def _uploads(form: Form | None, name: str, most: int) -> list[Blob]:
+    """The files of a form that are called ``name``, also as a list's items, or ``<name>_path``."""
+    if form is None:
+        return []
+    item = re.compile(rf"{name}(\[\d*\])?")
     path_name = f"{name}_path"
-    upload = None
-    if form is not None:
-        upload = form.file(name, f"{name}[]", *([path_name] if path_name in form.files else []))
-    if not source.strip():
-        return upload
-    if upload is not None:
+    names = [given for given in form.files if item.fullmatch(given) or given == path_name]
+    if len(names) > 1 and path_name in names:
         raise ApiError(400, f"{path_name}: expected either {name} or {path_name}, got both", path_name)
-    return await read_image(source, path_name, settings)
+    for given, texts in form.texts.items():
+        if item.fullmatch(given):
+            raise ApiError(400, f"{name}: expected a file with a file name, got the text {shown(texts[0])}", name)
+    found = [blob for given in names for blob in form.files[given]]
+    if len(found) > most:
+        raise _too_many(name, most, len(found))
+    return found
+
+
+def _too_many(name: str, most: int, got: int) -> ApiError:
+    expected = "one file" if most == 1 else f"at most {most} pictures"
+    return ApiError(400, f"{name}: expected {expected}, got {got}", name)
 
 
 async def _body_bytes(request: Request, max_body_bytes: int) -> bytes:

@@ -15,14 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.threads import Lane
+from shared.wire.pictures import PictureFormat
 
 CLEAN_INTERVAL_S = 600.0
 _CLEANING = Lane("cleaning of the output folder", timeout_s=None)
 STALE_PART_AGE_S = 600.0
 """A partly written file older than this was left behind by a server that died."""
 
-_NAME = re.compile(r"[0-9a-f]{32}\.png")
-_PART_NAME = re.compile(r"[0-9a-f]{32}\.png\.part")
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+"""Of the pictures that are kept, by the end of their file names, which are their formats' names."""
+
+_NAME = re.compile(rf"[0-9a-f]{{32}}\.({'|'.join(MEDIA_TYPES)})")
+_PART_NAME = re.compile(rf"{_NAME.pattern}\.part")
 
 log = logging.getLogger("nexa.images")
 
@@ -48,7 +52,7 @@ class ImageStore:
         self._lock = threading.Lock()
         self._kept_bytes: int | None = None  # unknown until the folder is scanned
 
-    def save(self, png: bytes) -> str:
+    def save(self, picture: bytes, format: PictureFormat = "png") -> str:
         """Write a picture atomically, readable by this user only, and return its file name.
 
         Raises:
@@ -57,14 +61,14 @@ class ImageStore:
         with self._lock:
             if self._folder is None:
                 raise OSError(errno.ENOENT, "there is no output folder")
-            if len(png) > self._keep_bytes:
-                raise OSError(errno.EFBIG, f"expected at most {self._keep_bytes} bytes, got {len(png)}")
-            if self._kept_bytes is None or self._kept_bytes + len(png) > self._keep_bytes:
-                self._clean(len(png))
+            if len(picture) > self._keep_bytes:
+                raise OSError(errno.EFBIG, f"expected at most {self._keep_bytes} bytes, got {len(picture)}")
+            if self._kept_bytes is None or self._kept_bytes + len(picture) > self._keep_bytes:
+                self._clean(len(picture))
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            name = f"{secrets.token_hex(16)}.png"
-            _write(self._folder / name, png)
-            self._kept_bytes = (self._kept_bytes or 0) + len(png)
+            name = f"{secrets.token_hex(16)}.{format}"
+            _write(self._folder / name, picture)
+            self._kept_bytes = (self._kept_bytes or 0) + len(picture)
             return name
 
     def read(self, name: str) -> bytes | None:
@@ -129,12 +133,12 @@ async def clean_periodically(store: ImageStore) -> None:
         await asyncio.sleep(CLEAN_INTERVAL_S)
 
 
-def _write(path: Path, png: bytes) -> None:
+def _write(path: Path, picture: bytes) -> None:
     part = path.with_name(f"{path.name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
-            file.write(png)
+            file.write(picture)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

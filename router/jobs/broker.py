@@ -271,7 +271,8 @@ class Broker:
             ready, translates = self._has_ready_worker(model.name), any(beat.translates for beat in beats)
             thinks = any(beat.thinks for beat in beats)
             adapters = adapter_names(self.settings.models, model)
-            state = context, ready, translates, thinks, adapters, media_taken(model, workers)
+            images = next((beat.images for beat in beats if beat.images is not None), None)
+            state = context, ready, translates, thinks, adapters, media_taken(model, workers), images
             rows.append(ServedModel(model.name, model.kinds, model.aliases, *state))
         return rows
 

@@ -19,6 +19,7 @@ from shared.models.names import LATEST, ONNX_ENDING, marked, name_key, split_mar
 from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
 from shared.wire.jobs import MediaKind
+from shared.wire.pictures import PictureInfo
 
 _OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)", re.IGNORECASE)
 
@@ -27,7 +28,7 @@ _OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|
 class ServedModel:
     """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet.
     ``thinks``: whether it may think before it answers a chat, likewise. ``adapters`` are names that mean it with one.
-    ``media`` are the kinds of media that a chat with it may have.
+    ``media`` are the kinds of media that a chat with it may have. ``images`` is what a loaded image model is.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ServedModel:
     thinks: bool = False
     adapters: tuple[str, ...] = ()
     media: tuple[MediaKind, ...] = ()
+    images: PictureInfo | None = None
 
 
 def find_model(

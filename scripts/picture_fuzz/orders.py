@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from router.schemas.images import Img2ImgRequest, Txt2ImgRequest
+from router.schemas.images.edits import Img2ImgRequest
+from router.schemas.images.text_to_image import Txt2ImgRequest
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import ImageJob
 from workers.engine import EngineJob

@@ -194,24 +194,30 @@ class SpeechJob(Struct, tag=31, frozen=True):
 class ImageJob(Struct, tag=32, frozen=True):
     """A picture of ``width`` x ``height`` pixels; 0 is the model's own size, or follows the picture to begin with.
 
+    At most ``max_pixels`` are painted (0: any number); if it ``may_enlarge``, a larger picture is painted smaller.
     None is the model's default (:class:`~shared.wire.pictures.PictureDefaults`), which the worker fills in; so is the
-    number of steps that ``quality`` means. A ``native`` job of Stable Diffusion 1 has a smaller default size.
+    number of steps that ``quality`` means. ``guidance_scale`` is ``guidance`` or ``cfg_scale``, whichever the model
+    has. A ``native`` job of Stable Diffusion 1 has a smaller default size.
+
     ``init`` (image to image), ``mask`` (its transparent parts are repainted, softly over ``mask_blur`` pixels),
     ``references`` and ``control`` are places of files among the job's blobs, as they came. ``strength`` (0 to 1) is how
-    much of the first may change. ``sampler`` and ``scheduler`` are names from :mod:`shared.engines.diffusion_names`.
-    ``canny``: the edges of ``control`` are found first. ``loras`` are applied beside those of the prompt's tags. With
-    ``hires``, the size is that of the second pass. ``previews`` is the number of unfinished states of the picture to
-    send. ``compression`` (0 to 100) is the quality of JPEG and WebP files.
+    much of the first may change; if that is open, with ``high_fidelity`` less does. ``canny``: the edges of ``control``
+    are found first. With ``hires``, the size is that of the second pass. ``sampler`` and ``scheduler`` are names from
+    :mod:`shared.engines.diffusion_names`. ``loras`` are applied beside those of the prompt's tags. ``previews`` is the
+    number of unfinished states to send. ``compression`` (0 to 100) is the quality of JPEG and WebP files.
     """
 
     prompt: str
     negative_prompt: str = ""
     width: int = 0
     height: int = 0
+    max_pixels: int = 0
+    may_enlarge: bool = False
     native: bool = False
     steps: int | None = None
     quality: PictureQuality | None = None
     cfg_scale: float | None = None
+    guidance_scale: float | None = None
     guidance: float | None = None
     flow_shift: float | None = None
     sampler: str | None = None
@@ -219,6 +225,7 @@ class ImageJob(Struct, tag=32, frozen=True):
     clip_skip: int = 0
     seed: int = 0
     strength: float | None = None
+    high_fidelity: bool = False
     init: int | None = None
     mask: int | None = None
     mask_blur: int = 0

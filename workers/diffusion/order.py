@@ -20,7 +20,7 @@ from workers.diffusion.pictures.enlarging import Enlargement, accept_enlargement
 from workers.diffusion.pictures.masks import Repainting
 from workers.diffusion.prompts import check_text, check_weights
 from workers.diffusion.rules import OrderRules
-from workers.diffusion.settling import check_features, check_size, settled, with_size
+from workers.diffusion.settling import check_features, check_size, pixel_limit, settled, with_size
 from workers.engine import EngineJob
 
 
@@ -121,13 +121,16 @@ def accept(job: EngineJob, rules: OrderRules) -> Order | Enlargement:
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
     given = _decoded(work, job)
+    limit = pixel_limit(work, rules.info)
     followed = given.init if given.init is not None else next(iter(given.references), None)
     if followed is not None:
-        work = with_size(work, followed.size, rules.info.max_pixels)
-    check_size(work, rules.info)
-    rules.check_memory(work)
-    canvas = Canvas.of((work.width, work.height), rules.info.side_multiple)
-    order = Order(job.job_id, work, prompt, loras, job.delivered, canvas, references=given.references)
+        work = with_size(work, followed.size, limit)
+    warnings = check_size(work, rules.info)
+    canvas = Canvas.of((work.width, work.height), rules.info.side_multiple, limit)
+    rules.check_memory(replace(work, width=canvas.painted[0], height=canvas.painted[1]))
+    order = Order(
+        job.job_id, work, prompt, loras, job.delivered, canvas, references=given.references, warnings=warnings
+    )
     _lay_on_canvas(order, given)
     return order
 

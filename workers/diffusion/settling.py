@@ -9,9 +9,16 @@ from msgspec.structs import replace
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
 from shared.wire.pictures import PictureFeature, PictureInfo, PictureQuality
+from workers.diffusion.pictures.canvas import within
 
 NATIVE_SIDE = 256
 """Width and height of native pictures of Stable Diffusion 1, where the request names none."""
+
+MAX_ENLARGING = 4
+"""An enlarged picture has up to this many times as many pixels as are painted."""
+
+FAITHFUL = 2 / 3
+"""The part of the usual strength with which a picture is repainted that must be kept well."""
 
 USUAL_PIXELS = 1024 * 1024
 """The largest size that follows a picture if the model's limit is not known."""
@@ -37,6 +44,12 @@ def settled(work: ImageJob, info: PictureInfo) -> ImageJob:
     if init is not None and work.mask is None and work.strength is None and "references" in info.features:
         references = [init, *references]
         init = None
+    cfg_scale, guidance = work.cfg_scale, work.guidance
+    if work.guidance_scale is not None and defaults.guidance is not None:
+        guidance = work.guidance_scale if guidance is None else guidance
+    elif work.guidance_scale is not None:
+        cfg_scale = work.guidance_scale if cfg_scale is None else cfg_scale
+    strength = defaults.strength * (FAITHFUL if work.high_fidelity else 1.0)
     factor = _STEPS_BY_QUALITY[work.quality or "medium"]
     return replace(
         work,
@@ -45,12 +58,12 @@ def settled(work: ImageJob, info: PictureInfo) -> ImageJob:
         init=init,
         references=references,
         steps=max(1, round(defaults.steps * factor)) if work.steps is None else work.steps,
-        cfg_scale=defaults.cfg_scale if work.cfg_scale is None else work.cfg_scale,
-        guidance=defaults.guidance if work.guidance is None else work.guidance,
+        cfg_scale=defaults.cfg_scale if cfg_scale is None else cfg_scale,
+        guidance=defaults.guidance if guidance is None else guidance,
         flow_shift=defaults.flow_shift if work.flow_shift is None else work.flow_shift,
         sampler=defaults.sampler if work.sampler is None else work.sampler,
         scheduler=defaults.scheduler if work.scheduler is None else work.scheduler,
-        strength=defaults.strength if work.strength is None else work.strength,
+        strength=strength if work.strength is None else work.strength,
     )
 
 
@@ -60,7 +73,12 @@ def default_size(work: ImageJob, info: PictureInfo) -> tuple[int, int]:
         wanted = (NATIVE_SIDE, NATIVE_SIDE)
     else:
         wanted = (info.defaults.width, info.defaults.height)
-    return _within(wanted, info.max_pixels)
+    return within(wanted, pixel_limit(work, info))
+
+
+def pixel_limit(work: ImageJob, info: PictureInfo) -> int:
+    """The most pixels that are painted of a picture: of the job's and the model's limits the lower one, 0 for none."""
+    return min((limit for limit in (work.max_pixels, info.max_pixels) if limit), default=0)
 
 
 def with_size(work: ImageJob, followed: tuple[int, int], max_pixels: int) -> ImageJob:
@@ -73,7 +91,7 @@ def with_size(work: ImageJob, followed: tuple[int, int], max_pixels: int) -> Ima
         scale = work.width / width if work.width else work.height / height
         width, height = work.width or _side(width * scale), work.height or _side(height * scale)
     else:
-        width, height = _within(followed, max_pixels or USUAL_PIXELS)
+        width, height = within(followed, max_pixels or USUAL_PIXELS)
     return replace(work, width=width, height=height)
 
 
@@ -98,27 +116,21 @@ def check_features(work: ImageJob, info: PictureInfo) -> None:
             raise JobError(400, message, field)
 
 
-def check_size(work: ImageJob, info: PictureInfo) -> None:
-    """Check that the picture is not too large for the model.
+def check_size(work: ImageJob, info: PictureInfo) -> list[str]:
+    """Check that the picture is not too large for the model; returns warnings.
 
     Raises:
-        JobError: 400, it is.
+        JobError: 400, it is, and must not be enlarged.
     """
-    if 0 < info.max_pixels < work.width * work.height:
-        got = f"{work.width}x{work.height}, which are {work.width * work.height:,}"
-        raise JobError(400, f"size: expected at most {info.max_pixels:,} pixels with this model, got {got}", "size")
-
-
-def _within(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
-    width, height = size
-    if not 0 < max_pixels < width * height:
-        return size
-    scale = math.sqrt(max_pixels / (width * height))
-    return _whole(width * scale), _whole(height * scale)
-
-
-def _whole(pixels: float) -> int:
-    return max(1, math.floor(pixels + 1e-6))  # a square root may be a little too small
+    limit, pixels = pixel_limit(work, info), work.width * work.height
+    if not 0 < limit < pixels:
+        return []
+    got = f"{work.width}x{work.height}"
+    if not work.may_enlarge or pixels > MAX_ENLARGING * limit:
+        message = f"size: expected at most {limit:,} pixels with this model, got {got}, which are {pixels:,}"
+        raise JobError(400, message, "size")
+    width, height = within((work.width, work.height), limit)
+    return [f"size: painted in {width}x{height}, the largest of this model, and enlarged to {got}"]
 
 
 def _side(pixels: float) -> int:

@@ -21,7 +21,9 @@ from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.jobs.job import Blob
 from router.schemas.a1111.painting import A1111Img2Img, A1111Txt2Img, PaintingBody
-from router.schemas.images import GenerationsRequest, ImageRequest, Img2ImgRequest
+from router.schemas.images.edits import Img2ImgRequest
+from router.schemas.images.request import ImageRequest
+from router.schemas.images.text_to_image import GenerationsRequest
 from shared.settings import ModelSettings
 from shared.wire.jobs import ImageJob
 
@@ -47,10 +49,9 @@ async def sd_img2img(
     model = _model(body, broker, record, chosen)
     own = translated(Img2ImgRequest, {**body.fields(), "model": model.name})
     job = own.to_job(model.max_image_side)
-    blobs = await run_unless_disconnected(request.receive, read_inputs(own, None, broker.settings))
-    job = own.follow(job, picture_dimensions(blobs[0]), model.max_image_side)
-    job = replace(job, mask=1 if len(blobs) > 1 else None)
-    return await _painted(request, broker, record, store, body, own, job, blobs)
+    inputs = await run_unless_disconnected(request.receive, read_inputs(own, None, broker.settings))
+    job = inputs.placed(own.follow(job, picture_dimensions(inputs.pictures[0]), model.max_image_side))
+    return await _painted(request, broker, record, store, body, own, job, inputs.blobs)
 
 
 def _model(body: PaintingBody, broker: Broker, record: RequestRecord, chosen: ChosenCheckpoints) -> ModelSettings:

@@ -13,7 +13,7 @@ from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.jobs.job import Blob, JobState
 from router.schemas.errors import ApiError
-from router.schemas.images import ImageRequest
+from router.schemas.images.request import ImageRequest
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Progress
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
@@ -25,6 +26,8 @@ from router.models.service import ModelService
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 from shared.kinds import JobKind
+from shared.settings import ModelSettings
+from shared.wire.pictures import PictureInfo
 
 router = APIRouter(tags=["models"])
 
@@ -110,9 +113,19 @@ async def model_rows(broker: Broker, models: ModelService, served: Sequence[Serv
                 **asdict(residence_of(broker, model, own_workers)),
                 "context_length": one.context_tokens,
                 "aliases": list(one.aliases),
+                **({"images": _pictures(one.images, model)} if JobKind.IMAGE in one.kinds else {}),
             }
         )
     return rows
+
+
+def _pictures(info: PictureInfo | None, model: ModelSettings) -> dict[str, Any]:
+    """What an image model is and can do. Until it is loaded, only its limit is known."""
+    limit = model.max_image_side**2
+    if info is None:
+        return {"family": None, "defaults": None, "features": None, "side_multiple": None, "max_pixels": limit}
+    known = {**structs.asdict(info), "defaults": structs.asdict(info.defaults)}
+    return {**known, "max_pixels": min(info.max_pixels or limit, limit)}
 
 
 def _adapter(row: dict[str, Any], name: str) -> dict[str, Any]:

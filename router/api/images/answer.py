@@ -16,13 +16,15 @@ from router.answers.event_stream import DONE_EVENT, EventWriter
 from router.answers.queue_wait import position_header
 from router.answers.response import gathered
 from router.answers.submission import Batch, SubmittedRequest
+from router.answers.warnings import warning_header
 from router.http.json_text import json_text
 from router.http.request_record import RequestRecord
+from router.images.dimensions import picture_dimensions
 from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
-from router.schemas.images import ImageRequest
+from router.schemas.images.request import ImageRequest
 from router.threads import Lane
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
@@ -39,7 +41,6 @@ _USAGE = {
     "total_tokens": 0,
     "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
 }
-_FORMAT_FIELDS = {"output_format": "png", "background": "opaque", "quality": "auto"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,15 @@ class SubmittedImages(SubmittedRequest):
         url_of: Callable[[str], str],
     ) -> None:
         jobs = [replace(job, seed=job.seed + index) for index in range(body.n)]
-        super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), queued_as_one=True)
+        super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), True, body.notes)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
-        self.size = f"{job.width}x{job.height}"
+        self.format_fields = {
+            "output_format": job.format,
+            "background": "opaque",
+            "quality": body.wanted_quality or "auto",
+        }
+        self._told: dict[str, None] = {}
         self._store = store
         self._url_of = url_of
 
@@ -93,8 +99,14 @@ class SubmittedImages(SubmittedRequest):
             number, payloads = batch
             for payload in payloads:
                 if isinstance(payload, Picture):
+                    self._told |= dict.fromkeys(payload.warnings)
                     self.kept[number] = await self._keep(payload)
         return batch
+
+    @property
+    def warnings(self) -> list[str]:
+        """As :attr:`SubmittedRequest.warnings`, with what came with the finished pictures."""
+        return list(dict.fromkeys([*super().warnings, *self._told]))
 
     async def _keep(self, picture: Picture) -> KeptPicture:
         base64 = await _RENDERING.run(_base64, picture.file) if self.body.wants_base64 else ""
@@ -103,7 +115,7 @@ class SubmittedImages(SubmittedRequest):
     async def _saved(self, picture: Picture) -> str | None:
         """The URL of the picture, which is saved; None if that fails and the answer holds the picture."""
         try:
-            return self._url_of(await SAVING.run(self._store.save, picture.file))
+            return self._url_of(await SAVING.run(self._store.save, picture.file, picture.format))
         except OSError as error:
             log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
             if self.body.wants_base64:
@@ -123,7 +135,8 @@ class SubmittedImages(SubmittedRequest):
 async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:
     """Answer with all pictures in one JSON object, once the last one is finished."""
     body = await gathered(request, submitted, _whole(submitted))
-    return Response(body, headers=position_header(submitted), media_type="application/json")
+    headers = position_header(submitted) | warning_header(submitted)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 async def _whole(submitted: SubmittedImages) -> bytes:
@@ -133,9 +146,13 @@ async def _whole(submitted: SubmittedImages) -> bytes:
 
 
 def _whole_json(submitted: SubmittedImages) -> bytes:
-    facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_FORMAT_FIELDS}
+    pictures = [kept for _, kept in sorted(submitted.kept.items())]
+    facts: dict[str, Any] = {"created": submitted.created, "model": submitted.model}
+    facts |= {"size": _size(pictures[0].picture), **submitted.format_fields} if pictures else submitted.format_fields
+    if submitted.body.is_native and submitted.warnings:
+        facts["warnings"] = submitted.warnings
     parts = [json_text(facts)[:-1], ',"data":[']
-    for number, (_, kept) in enumerate(sorted(submitted.kept.items())):
+    for number, kept in enumerate(pictures):
         fields = {"seed": kept.picture.seed, "revised_prompt": None}
         parts += [","] * (number > 0) + submitted.written(kept, {}, fields)
     return "".join([*parts, "]}"]).encode()
@@ -172,13 +189,14 @@ class ImageChunks(EventWriter):
         return [DONE_EVENT]
 
     def _partial(self, choice: int, preview: bytes, place: dict[str, int]) -> str:
+        width, height = picture_dimensions(preview) or (0, 0)
         fields = {
             "partial_image_index": self._previews[choice],
             "index": choice,
             **place,
             "created_at": self._submitted.created,
-            "size": self._submitted.size,
-            **_FORMAT_FIELDS,
+            "size": f"{width}x{height}",
+            **self._submitted.format_fields,
         }
         self._previews[choice] += 1
         return self._event("partial_image", fields, _base64(preview))
@@ -189,14 +207,20 @@ class ImageChunks(EventWriter):
         fields = {
             "seed": picture.seed,
             "created_at": self._submitted.created,
-            "size": f"{picture.width}x{picture.height}",
-            **_FORMAT_FIELDS,
+            "size": _size(picture),
+            **self._submitted.format_fields,
             "usage": _USAGE,
         }
+        if self._submitted.warnings:
+            fields["warnings"] = self._submitted.warnings
         return _event(self._submitted.written(kept, head, fields))
 
     def _event(self, name: str, fields: dict[str, Any], b64_json: str = "") -> str:
         return _event(_object({"type": f"{self._kind}.{name}", **fields}, b64_json))
+
+
+def _size(picture: Picture) -> str:
+    return f"{picture.width}x{picture.height}"
 
 
 def _event(parts: list[str]) -> str:

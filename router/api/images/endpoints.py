@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from msgspec.structs import replace
 
 from router.answers.response import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
@@ -17,15 +16,11 @@ from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
 from router.images.dimensions import picture_dimensions
 from router.images.public_url import public_url
-from router.images.store import ImageStore
+from router.images.store import MEDIA_TYPES, ImageStore
 from router.jobs.broker import Broker
 from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, ApiError, error_responses
-from router.schemas.images import (
-    EditsRequest,
-    GenerationsRequest,
-    Img2ImgRequest,
-    Txt2ImgRequest,
-)
+from router.schemas.images.edits import EditsRequest, Img2ImgRequest
+from router.schemas.images.text_to_image import GenerationsRequest, Txt2ImgRequest
 from router.schemas.shown import shown
 from router.threads import Lane
 from shared.kinds import JobKind
@@ -99,18 +94,18 @@ async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: S
 @router.get(
     "/v1/images/{name}",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404, 503)},
+    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}, **error_responses(401, 404, 503)},
 )
 async def picture(name: str, store: StoreDep) -> Response:
     """A finished picture, while it is kept. The signature in the `url` of an answer stands in for an API key."""
     try:
-        png = await READING.run(store.read, name)
+        file = await READING.run(store.read, name)
     except TimeoutError as error:
         raise ApiError(503, f"{error}; try again later") from None
-    if png is None:
+    if file is None:
         message = f"name: expected a stored picture, got {shown(name)}; pictures are kept only for a while"
         raise ApiError(404, message, "name")
-    return Response(png, media_type="image/png", headers=PICTURE_HEADERS)
+    return Response(file, media_type=MEDIA_TYPES[name.rpartition(".")[2]], headers=PICTURE_HEADERS)
 
 
 async def _generate(
@@ -132,11 +127,9 @@ async def _edit(
     # Fails early: before an input picture is fetched.
     served = broker.find_model(body.model, JobKind.IMAGE, record.limits)
     job = body.to_job(served.max_image_side)
-    blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
-    job = replace(
-        body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), mask=1 if len(blobs) > 1 else None
-    )
-    submission = SubmittedImages(broker, record, body, job, blobs, store, _urls_for(request, broker))
+    inputs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
+    job = inputs.placed(body.follow(job, picture_dimensions(inputs.pictures[0]), served.max_image_side))
+    submission = SubmittedImages(broker, record, body, job, inputs.blobs, store, _urls_for(request, broker))
     return await _answer(request, submission, EDIT)
 
 

@@ -63,7 +63,9 @@ class ModelStatus(BaseModel):
     unloads_in_s: float | None = Field(description="Time until it is unloaded if nobody uses it; null if it stays.")
     retry_in_s: float | None = Field(description="Its load has failed: time until it is tried again, if asked for.")
     context_length: int | None = Field(description="Context window in tokens, where it is known.")
-    max_image_side: int | None = Field(description="Largest width and height of a picture, in pixels.")
+    max_image_side: int | None = Field(
+        description="Largest width of a square picture, in pixels; others may have as many."
+    )
     translates: bool = Field(description="Whether it turns speech into English; known once it is loaded.")
     workers: int
     ready_workers: int

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from router.schemas.base import RequestModel
-from router.schemas.images import ImageRequest
+from router.schemas.images.request import ImageRequest
 
 
 class _Numbers(RequestModel):

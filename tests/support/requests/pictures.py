@@ -30,5 +30,5 @@ def painted(job: ImageJob) -> list[Payload]:
     """The events of an image job: all its steps, previews after the first ones, and its picture."""
     count = job.steps or 20
     steps = (Progress(step, count, png(step) if step <= job.previews else b"") for step in range(1, count + 1))
-    picture = Picture(max(job.seed, 0), job.width or 64, job.height or 64, png(0, 8))
+    picture = Picture(max(job.seed, 0), job.width or 64, job.height or 64, png(0, 8), job.format)
     return [Started(0, 0), *steps, picture, Done(FinishReason.STOP, 0, 0, 0, 0.1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
@@ -111,3 +112,24 @@ def test_a_size_beyond_the_model_s_limit_is_refused() -> None:
     check_size(ImageJob("a", width=2048, height=512), TURBO)
     with pytest.raises(JobError, match=r"at most 1,048,576 pixels with this model, got 1025x1024"):
         check_size(ImageJob("a", width=1025, height=1024), TURBO)
+    with pytest.raises(JobError, match="at most 4,096 pixels"):
+        check_size(ImageJob("a", width=65, height=64, max_pixels=4096), PictureInfo())
+
+
+def test_a_size_beyond_the_limit_may_be_painted_smaller_and_is_told() -> None:
+    job = ImageJob("a", width=1536, height=1024, may_enlarge=True)
+    assert check_size(job, TURBO) == ["size: painted in 1254x836, the largest of this model, and enlarged to 1536x1024"]
+    with pytest.raises(JobError):
+        check_size(replace(job, width=8192), TURBO)
+
+
+def test_guidance_scale_is_what_the_model_has() -> None:
+    for info, cfg_scale, guidance in ((TURBO, 1.0, 4.5), (SD1, 4.5, None)):
+        job = settled(ImageJob("a", guidance_scale=4.5), info)
+        assert (job.cfg_scale, job.guidance) == (cfg_scale, guidance)
+
+
+def test_a_picture_that_must_be_kept_well_is_repainted_less() -> None:
+    job = ImageJob("a", init=0, high_fidelity=True)
+    assert settled(job, SD1).strength == pytest.approx(0.5)
+    assert settled(replace(job, strength=0.9), SD1).strength == 0.9

@@ -12,7 +12,7 @@ from tests.support.router.fake_broker import FakeBroker
 
 @pytest.fixture(autouse=True)
 def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.schemas.images.secrets.randbelow", lambda bound: 7)
+    monkeypatch.setattr("router.schemas.images.request.secrets.randbelow", lambda bound: 7)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
+from router.schemas.images.edits import EditsRequest, Img2ImgRequest
+from router.schemas.images.text_to_image import GenerationsRequest, Txt2ImgRequest
 from shared.wire.jobs import ImageJob
 from tests.support.any_json import json_values
 from tests.support.requests.any_body import JSON, answered_or_refused

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import ImageJob
@@ -24,6 +25,7 @@ DOCUMENTED: dict[str, Any] = {
     "seed": 0,
     "negative_prompt": "",
 }
+MAX_PIXELS = 1024 * 1024
 WORDS = ["/v1/txt2img", "/v1/images/generations"]
 
 
@@ -52,9 +54,12 @@ def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) ->
         seed=0,
         init=None,
         previews=0,
+        native=True,
+        max_pixels=MAX_PIXELS,
     )
     assert image_job(broker, "/v1/txt2img", DOCUMENTED) == expected
-    assert image_job(broker, "/v1/txt2img", {"prompt": DOCUMENTED["prompt"]}) == expected
+    open_fields: dict[str, Any] = {"width": 0, "height": 0, "steps": None, "cfg_scale": None}
+    assert image_job(broker, "/v1/txt2img", {"prompt": DOCUMENTED["prompt"]}) == replace(expected, **open_fields)
     assert broker.jobs[-1].request.blobs == ()
 
 
@@ -66,14 +71,14 @@ def test_an_open_seed_is_drawn_before_the_job_is_sent_and_told(broker: FakeBroke
 
 
 def test_openai_s_defaults(broker: FakeBroker) -> None:
-    expected = ImageJob(prompt="a cat", width=512, height=512, steps=20, cfg_scale=7, seed=7)
+    expected = ImageJob(prompt="a cat", seed=7, max_pixels=MAX_PIXELS, may_enlarge=True)
     assert image_job(broker, "/v1/images/generations", CAT) == expected
     everything = {
-        "quality": "hd",
+        "quality": "auto",
         "style": "vivid",
         "background": "auto",
         "moderation": "low",
-        "output_compression": 50,
+        "output_compression": 100,
         "output_format": "png",
         "size": "auto",
         "user": "me",
@@ -83,7 +88,7 @@ def test_openai_s_defaults(broker: FakeBroker) -> None:
     }
     assert image_job(broker, "/v1/images/generations", {**CAT, **everything}) == expected
     small = MODEL.model_copy(update={"max_image_side": 320})
-    assert image_job(image_broker(models=(small,)), "/v1/images/generations", CAT).width == 320
+    assert image_job(image_broker(models=(small,)), "/v1/images/generations", CAT).max_pixels == 320 * 320
 
 
 def test_every_parameter_reaches_the_job(broker: FakeBroker) -> None:
@@ -114,6 +119,9 @@ def test_every_parameter_reaches_the_job(broker: FakeBroker) -> None:
             scheduler="karras",
             clip_skip=2,
             previews=2,
+            native=path == "/v1/txt2img",
+            may_enlarge=path != "/v1/txt2img",
+            max_pixels=MAX_PIXELS,
         )
 
 
@@ -130,7 +138,7 @@ def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
         assert (job.width, job.height) == (128, 64)
         job = image_job(broker, path, {**CAT, "size": "auto", "width": 64, "height": 128})
         assert (job.width, job.height) == (64, 128)
-    assert image_job(broker, "/v1/txt2img", {**CAT, "size": "auto"}).width == 256
+    assert image_job(broker, "/v1/txt2img", {**CAT, "size": "auto"}).width == 0
 
 
 @pytest.mark.parametrize("path", ["/v1/txt2img", "/v1/img2img", "/v1/images/generations"])
@@ -140,18 +148,18 @@ def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
         ({"prompt": None}, "prompt", "required"),
         ({"prompt": 5}, "prompt", "string"),
         ({"prompt": "a\0b"}, "prompt", "NUL"),
-        ({"prompt": "a" * 10_001}, "prompt", "10000"),
+        ({"prompt": "a" * 32_001}, "prompt", "32000"),
         ({"negative_prompt": "\0"}, "negative_prompt", "NUL"),
-        ({"width": 100}, "width", "width: expected multiples of 64 from 64 to 1024 pixels per side, got 100"),
-        ({"height": 0}, "height", "from 64 to 1024"),
-        ({"height": -64}, "height", "from 64 to 1024"),
-        ({"width": 1088}, "width", "from 64 to 1024"),
+        ({"width": 63}, "width", "width: expected 64 to 4096 pixels per side, got 63"),
+        ({"height": 0}, "height", "64 to 4096"),
+        ({"height": -64}, "height", "64 to 4096"),
+        ({"width": 4097}, "width", "64 to 4096"),
         ({"width": 256.5}, "width", "integer"),
         ({"width": "256"}, "width", "integer"),
         ({"width": True}, "width", "integer"),
-        ({"size": "100x128"}, "size", "got '100x128'"),
-        ({"size": "128x4096"}, "size", "from 64 to 1024"),
-        ({"size": "0x0"}, "size", "from 64 to 1024"),
+        ({"size": "63x128"}, "size", "got '63x128'"),
+        ({"size": "2112x2048"}, "size", "4,194,304 pixels, got 2112x2048"),
+        ({"size": "0x0"}, "size", "64 to 4096"),
         ({"size": "big"}, "size", "512x512"),
         ({"size": "128"}, "size", "512x512"),
         ({"size": "128x128x128"}, "size", "512x512"),
@@ -167,10 +175,10 @@ def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
         ({"seed": 2**63 - 1}, "seed", "at most"),
         ({"n": 0}, "n", "1"),
         ({"n": 11}, "n", "10"),
-        ({"sampler": "Euler"}, "sampler", ", ".join(SAMPLERS)),
+        ({"sampler": "Euler b"}, "sampler", ", ".join(SAMPLERS)),
         ({"sample_method": ""}, "sample_method", ", ".join(SAMPLERS)),
         ({"sampler": "euler", "sampler_name": "lcm"}, "sampler_name", "expected the same value as"),
-        ({"scheduler": "lms"}, "scheduler", ", ".join(SCHEDULERS)),
+        ({"scheduler": "none"}, "scheduler", ", ".join(SCHEDULERS)),
         ({"clip_skip": -1}, "clip_skip", "0"),
         ({"clip_skip": 13}, "clip_skip", "12"),
         ({"previews": 1}, "previews", "stream"),
@@ -179,7 +187,21 @@ def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
         ({"stream": True, "previews": 1, "partial_images": 2}, "partial_images", "expected the same value as"),
         ({"stream": "true"}, "stream", "boolean"),
         ({"response_format": "png"}, "response_format", "'b64_json' or 'url'"),
-        ({"output_format": "webp"}, "output_format", "'png'"),
+        ({"output_format": "gif"}, "output_format", "'png', 'jpeg' or 'webp'"),
+        ({"output_compression": 101, "output_format": "webp"}, "output_compression", "at most 100"),
+        ({"output_compression": 50}, "output_compression", "jpeg or webp"),
+        ({"background": "transparent"}, "background", "'opaque' or 'auto'"),
+        ({"background": "black"}, "background", "'opaque'"),
+        ({"moderation": "high"}, "moderation", "'low'"),
+        ({"quality": "best"}, "quality", "'medium'"),
+        ({"style": "baroque"}, "style", "'natural'"),
+        ({"steps": 0}, "steps", "at least 1"),
+        ({"steps": 5, "sample_steps": 6}, "steps", "expected the same value as"),
+        ({"num_inference_steps": 5, "steps": 6}, "num_inference_steps", "expected the same value as"),
+        ({"guidance_scale": 31}, "guidance_scale", "at most 30"),
+        ({"guidance": -1}, "guidance", "at least 0"),
+        ({"flow_shift": 0}, "flow_shift", "more than 0"),
+        ({"sampler": "DPM++ 2M Karras", "scheduler": "simple"}, "sampler", "expected the same value as"),
         ({"image_path": 5}, "image_path", "string"),
     ],
 )
@@ -196,7 +218,7 @@ def test_an_input_picture_belongs_to_img2img(broker: FakeBroker, path: str) -> N
 
 def test_img2img_sends_the_input_with_the_job(broker: FakeBroker) -> None:
     job = image_job(broker, "/v1/img2img", INPUT)
-    assert job == ImageJob(prompt="a cat", width=64, height=64, steps=20, cfg_scale=7, init=0, strength=0.75)
+    assert job == ImageJob(prompt="a cat", width=1, height=1, native=True, max_pixels=MAX_PIXELS, init=0)
     assert broker.jobs[-1].request.blobs == (png(9),)
     assert image_job(broker, "/v1/img2img", {**INPUT, "strength": 1}).strength == 1
 
@@ -225,6 +247,9 @@ def test_a_mask_comes_second(broker: FakeBroker) -> None:
         ({"image_path": "missing.png"}, "image_path", "media folder"),
         ({"image_path": "http://example.org/a.png"}, "image_path", "expected a URL of an allowed host"),
         ({"mask_path": "missing.png"}, "mask_path", "media folder"),
+        ({"strength": 0.5, "input_fidelity": "low"}, "input_fidelity", "either strength or input_fidelity"),
+        ({"input_fidelity": "no"}, "input_fidelity", "'high' or 'low'"),
+        ({"mask_blur": -1}, "mask_blur", "at least 0"),
         ({"strength": 0}, "strength", "more than 0"),
         ({"strength": 1.1}, "strength", "1"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from router.schemas import images
+from router.schemas.images import request, sampling
 from router.schemas.languages import LANGUAGE_NAMES
 from router.web import built
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
@@ -36,13 +36,13 @@ def test_languages() -> None:
 @pytest.mark.parametrize(
     ("name", "bound"),
     [
-        ("MAX_PROMPT_CHARS", images.MAX_PROMPT_CHARS),
-        ("MAX_STEPS", images.MAX_STEPS),
-        ("MAX_CFG_SCALE", images.MAX_CFG_SCALE),
-        ("MAX_COUNT", images.MAX_PICTURES),
+        ("MAX_PROMPT_CHARS", request.MAX_PROMPT_CHARS),
+        ("MAX_STEPS", sampling.MAX_STEPS),
+        ("MAX_CFG_SCALE", sampling.MAX_CFG_SCALE),
+        ("MAX_COUNT", request.MAX_PICTURES),
     ],
 )
-def test_bounds(name: str, bound: int) -> None:
+def test_bounds_are_within_those_of_requests(name: str, bound: int) -> None:
     found = re.search(rf"const {name} = ([\d_]+);", SETTINGS)
     assert found is not None
-    assert int(found[1]) == bound
+    assert int(found[1]) <= bound

@@ -26,7 +26,7 @@ def noise(size: Size) -> Image.Image:
     ],
 )
 def test_the_painted_size_is_the_next_that_the_model_can(size: Size, multiple: int, painted: Size) -> None:
-    assert Canvas.of(size, multiple) == Canvas(size, painted)
+    assert Canvas.of(size, multiple) == Canvas(size, size, painted)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 64), (100, 130), (1, 3)])
@@ -35,6 +35,14 @@ def test_what_is_widened_is_cut_back_exactly(size: Size) -> None:
     wide = canvas.widened(image)
     assert wide.size == canvas.painted
     assert canvas.cut(wide).tobytes() == image.tobytes()
+
+
+def test_a_picture_beyond_the_limit_is_drawn_smaller_and_enlarged() -> None:
+    canvas = Canvas.of((1536, 1024), 64, 512 * 512)
+    assert canvas == Canvas((1536, 1024), (627, 418), (640, 448))
+    assert canvas.widened(noise(canvas.size)).size == canvas.painted
+    assert canvas.widened_mask(Image.new("L", canvas.size)).size == canvas.painted
+    assert canvas.cut(noise(canvas.painted)).size == canvas.size
 
 
 def test_the_outermost_pixels_are_repeated_around_a_picture_and_a_mask_is_black_there() -> None:
