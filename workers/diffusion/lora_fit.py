@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.engines.diffusion.parts import part_kind
+from shared.engines.diffusion.versions import PREFIX, is_bare, version_of
 from shared.wire.payloads import JobError
 from workers.diffusion.lora_files import Shapes, TensorFileError, quantised_tensors, read_shapes
 
@@ -161,12 +163,26 @@ class LoraFit:
             model: Shapes = {}
             for file in self._files:
                 for path in sorted(Path(file).rglob("*.safetensors")) if Path(file).is_dir() else [Path(file)]:
-                    for name, shape in (read_shapes(path) or {}).items():
-                        layer, _, kind = name.rpartition(".")
+                    shapes = read_shapes(path) or {}
+                    prefix = _prefix_of(shapes)
+                    for name, shape in shapes.items():
+                        layer, _, kind = (prefix + name).rpartition(".")
                         model[f"{layer_key(layer)}.{kind}"] = shape
-                    self._quantised |= {layer_key(name.removesuffix(".weight")) for name in quantised_tensors(path)}
+                    names = (prefix + name.removesuffix(".weight") for name in quantised_tensors(path))
+                    self._quantised |= set(map(layer_key, names))
             self._model = model
         return self._model
+
+
+def _prefix_of(shapes: Shapes) -> str:
+    """What a whole checkpoint would have before the names in a file that is the diffusion model or CLIP-L alone."""
+    turned = {name: shape[::-1] for name, shape in shapes.items()}
+    if not is_bare(turned) or any(name.startswith(PREFIX) for name in turned):
+        return ""
+    if version_of(turned) is not None:
+        return PREFIX
+    kind = part_kind(turned)
+    return _TEXT_PREFIXES[0] if kind is not None and kind.name == "clip_l" else ""
 
 
 def _refusal(path: Path, expected: str, got: str) -> JobError:
