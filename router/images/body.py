@@ -26,10 +26,11 @@ from shared.wire.jobs import ImageJob
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The input pictures of a request, at least one, and its mask."""
+    """The input pictures of a request, at least one, and its mask. ``notes`` name files that it does not take."""
 
     pictures: tuple[Blob, ...]
     mask: Blob | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
@@ -78,7 +79,8 @@ async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerS
     if mask is not None and source is not None:
         raise ApiError(400, f"{source[0]}: expected either mask or {source[0]}, got both", source[0])
     pictures = uploads or [await _read(named, settings) for named in sources]
-    return Inputs(tuple(pictures), await _read(source, settings) if source is not None else mask)
+    read = await _read(source, settings) if source is not None else mask
+    return Inputs(tuple(pictures), read, _unknown_files(form))
 
 
 def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
@@ -86,6 +88,21 @@ def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
     docs = form_docs(fields, {"image": "The input picture, instead of image_path", "mask": "Instead of mask_path"})
     docs["requestBody"]["content"]["application/json"] = {"schema": fields.model_json_schema()}
     return docs
+
+
+def _unknown_files(form: Form | None) -> tuple[str, ...]:
+    """Warnings of files that are no input pictures.
+
+    Raises:
+        ApiError: 400, one is OpenAI's ``markup``.
+    """
+    if form is None:
+        return ()
+    if "markup" in form.files:
+        message = "markup: expected a request without it, with the drawing on the picture itself, got a file"
+        raise ApiError(400, message, "markup")
+    unknown = [name for name in form.files if not re.fullmatch(r"(image|mask)(\[\d*\]|_path)?", name)]
+    return tuple(f"{name[:100]}: this server has no such file" for name in unknown)
 
 
 async def _read(named: NamedSource, settings: ServerSettings) -> Blob:

@@ -9,7 +9,7 @@ from shared.wire.codec import Struct
 PictureFormat = Literal["png", "jpeg", "webp"]
 """The formats of finished pictures."""
 
-PictureQuality = Literal["low", "medium", "high"]
+PictureQuality = Literal["low", "medium", "high", "xhigh", "max"]
 """How much work a picture is worth: the worker makes a number of steps of it."""
 
 PictureFeature = Literal["text", "edit", "mask", "references", "control", "upscale", "hires", "loras", "previews"]

@@ -23,7 +23,7 @@ FAITHFUL = 2 / 3
 USUAL_PIXELS = 1024 * 1024
 """The largest size that follows a picture if the model's limit is not known."""
 
-_STEPS_BY_QUALITY: dict[PictureQuality, float] = {"low": 0.5, "medium": 1.0, "high": 1.5}
+_STEPS_BY_QUALITY: dict[PictureQuality, float] = {"low": 0.5, "medium": 1.0, "high": 1.5, "xhigh": 2.0, "max": 3.0}
 """The part of the model's own steps that each quality gets."""
 
 _SMALL_FAMILIES = ("", "sd1", "sd2")

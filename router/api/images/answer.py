@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,10 @@ class SubmittedImages(SubmittedRequest):
         blobs: tuple[Blob, ...],
         store: ImageStore,
         url_of: Callable[[str], str],
+        notes: Sequence[str] = (),
     ) -> None:
         jobs = [replace(job, seed=job.seed + index) for index in range(body.n)]
-        super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), True, body.notes)
+        super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), True, [*body.notes, *notes])
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
         self.format_fields = {

@@ -129,7 +129,8 @@ async def _edit(
     job = body.to_job(served.max_image_side)
     inputs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = inputs.placed(body.follow(job, picture_dimensions(inputs.pictures[0]), served.max_image_side))
-    submission = SubmittedImages(broker, record, body, job, inputs.blobs, store, _urls_for(request, broker))
+    url_of = _urls_for(request, broker)
+    submission = SubmittedImages(broker, record, body, job, inputs.blobs, store, url_of, inputs.notes)
     return await _answer(request, submission, EDIT)
 
 

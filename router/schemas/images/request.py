@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -11,6 +11,7 @@ from router.schemas.base import RequestModel
 from router.schemas.images.output import OutputFields
 from router.schemas.images.sampling import PaintingFields
 from router.schemas.images.sizes import SizeFields
+from router.schemas.images.unmet import UnmetFields
 from router.schemas.scheduling import SchedulingFields
 from shared.wire.jobs import ImageJob
 
@@ -26,7 +27,7 @@ MAX_NAMED_FIELDS = 10
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
 
 
-class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, SchedulingFields):
+class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, UnmetFields, SchedulingFields):
     """An image request in both vocabularies, with the native defaults. Fields that it does not know are told."""
 
     model_config = ConfigDict(extra="allow")
@@ -38,8 +39,8 @@ class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, Sched
     negative_prompt: Prompt = ""
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Number of pictures; each further one adds 1 to the seed.")
     seed: int = Field(0, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
-    style: Literal["vivid", "natural"] | None = Field(None, description="Of DALL-E 3; has no effect.")
     user: str | None = None
+    safety_identifier: str | None = Field(None, description="OpenAI's newer name for user.")
 
     @field_validator("prompt", "negative_prompt")
     @classmethod
@@ -82,6 +83,4 @@ class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, Sched
         notes = [f"{name[:100]}: this server has no such field" for name in unknown[:MAX_NAMED_FIELDS]]
         if len(unknown) > MAX_NAMED_FIELDS:
             notes.append(f"and {len(unknown) - MAX_NAMED_FIELDS} more unknown fields")
-        if self.style is not None:
-            notes.append("style: has no effect; the prompt says it")
-        return notes + self.painting_notes()
+        return notes + self.unmet_notes() + self.painting_notes()

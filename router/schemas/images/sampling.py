@@ -33,6 +33,8 @@ _QUALITIES: dict[str, PictureQuality | None] = {
     "standard": "medium",
     "high": "high",
     "hd": "high",
+    "xhigh": "xhigh",
+    "max": "max",
 }
 
 
@@ -42,8 +44,10 @@ class PaintingFields(BaseModel):
     sample_steps: Steps = Field(None, description="Denoising steps.")
     steps: Steps = Field(None, description="Another name for sample_steps.")
     num_inference_steps: Steps = Field(None, description="Another name for sample_steps.")
-    quality: Literal["auto", "low", "medium", "high", "standard", "hd"] = Field(
-        "auto", description="low is half of the model's steps, medium and standard all, high and hd half as many again."
+    quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] = Field(
+        "auto",
+        description="Of the model's own steps: low half, medium and standard all, high and hd 1.5 times, xhigh twice, "
+        "max 3 times as many.",
     )
     cfg_scale: float | None = Field(
         None, ge=0, le=MAX_CFG_SCALE, description="How closely the prompt is followed, against the negative one."
