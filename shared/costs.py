@@ -2,8 +2,9 @@
 
 The weights of text are those of Sheng et al. 2024, "Fairness in Serving Large Language Models": a generated token
 counts double, since each one takes a decode step. Prompt tokens found in the KV cache are free. A
-denoising step costs one for each patch of 64 x 64 pixels. A second of audio costs 50, the number of positions that it
-takes in Whisper's encoder. Costs are compared only between jobs of one model.
+denoising step costs one for each patch of 64 x 64 pixels, two with guidance; decoding a picture costs as much as one. A
+second of audio costs 50, the number of positions that it takes in Whisper's encoder. Costs are compared only between
+jobs of one model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ AUDIO_SECOND = 50.0
 DEFAULT_STEPS = 20
 DEFAULT_SIDE = 512
 """Assumed steps, and width and height in pixels, of a picture whose job leaves them to the model."""
+
+CODED_STEPS = 1.0
+"""What it takes to decode a picture, or to encode one, in steps of it."""
 
 UPSCALED_BYTE = 1 / 1024
 """A compressed byte of a picture is about one pixel, and a pixel about a quarter of a step of its patch."""
@@ -73,8 +77,15 @@ def estimate_tokenizing(work: TokenizeJob, _blob_bytes: int = 0) -> float:
 def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
     """Cost of a picture, at least 1. What the job leaves to the model is assumed."""
     steps = work.steps or DEFAULT_STEPS
-    pixels = (work.width or DEFAULT_SIDE) * (work.height or DEFAULT_SIDE)
-    return steps * max(1, math.ceil(pixels / PATCH_PIXELS))
+    patches = max(1, math.ceil((work.width or DEFAULT_SIDE) * (work.height or DEFAULT_SIDE) / PATCH_PIXELS))
+    sampled = steps * patches * (1.0 if work.init is None or work.strength is None else max(work.strength, 1 / steps))
+    if work.hires is not None:
+        second = (work.hires.steps or steps) * patches
+        sampled = sampled / work.hires.scale**2 + second
+    passes = 1 if work.cfg_scale == 1.0 else 2  # with and without the prompt
+    coded = 1 + (work.init is not None) + (work.hires is not None) + len(work.references)
+    tokens = (len(work.prompt) + (passes - 1) * len(work.negative_prompt)) / CHARACTERS_PER_TOKEN
+    return passes * sampled + coded * CODED_STEPS * patches + tokens
 
 
 def estimate_upscaling(_work: UpscaleJob, blob_bytes: int = 0) -> float:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from router.jobs.blame.record import BlameRecord, Doubt
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
+from router.jobs.workers.steps import StepCount
 from shared.kinds import estimated_cost
 from shared.states import move
 from shared.wire.jobs import Work
@@ -111,6 +112,7 @@ class Job:
             It also counts vectors and scores, which another worker computes again.
         begun: what the first worker reported when it began.
         audio_s: length of the recording, 0 until it is known.
+        steps: how far its picture is.
         blame: the deaths of workers that it may have caused.
         proof: the value of :attr:`produced` at which its present worker has survived it; 0 once it has.
         requeues: how often a living worker turned out not to have the job.
@@ -145,6 +147,7 @@ class Job:
     mirostat_mu: float | None = None
     delivered: int = 0
     audio_s: float = 0.0
+    steps: StepCount = field(default_factory=StepCount)
     created_at_s: float = field(default_factory=time.monotonic)
     queued_at_s: float = field(default_factory=time.monotonic)
     dispatched_at_s: float | None = None
@@ -260,7 +263,9 @@ class Job:
                 self.done = payload
             case Failed():
                 self.failed = payload
-            case Progress() | Tokenized():
+            case Progress():
+                self.steps.note(payload.step, payload.steps)
+            case Tokenized():
                 pass
             case other:
                 assert_never(other)

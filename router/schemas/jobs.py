@@ -33,6 +33,11 @@ class JobObject(BaseModel):
     created: int = Field(description="Unix time in seconds.")
     choices: int = Field(description="Answers generated at the same time.")
     tokens: int = Field(description="Tokens generated so far, over all choices.")
+    step: int | None = Field(description="Denoising steps done, over all pictures; null before the first one.")
+    steps: int | None = Field(description="Denoising steps of all pictures.")
+    seconds_left: float | None = Field(
+        description="Estimated seconds until the last picture is finished, without those that others wait for before."
+    )
     position: int | None = Field(description="Estimated place in the queue; 1 is next.")
     resumable: bool
     connected: bool = Field(description="Whether a client is waiting for the answer or reading it.")

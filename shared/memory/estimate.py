@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shared.errors import ModelError
 from shared.memory import files
 from shared.memory.placement import Placed, place_text
-from shared.memory.processes import GPU_CONTEXT_BYTES, GPU_LIBRARY_BYTES, IDLE_BYTES
+from shared.memory.processes import GPU_CONTEXT_BYTES, GPU_LIBRARY_BYTES, IDLE_BYTES, KEEPER_BYTES
 from shared.memory.shape import read_shape
 from shared.memory.speech_and_pictures import pictures, speech
 from shared.settings import ModelSettings
@@ -85,7 +85,8 @@ def _speech(model: ModelSettings, gpus: int) -> Estimate:
 
 
 def _pictures(model: ModelSettings, gpus: int) -> Estimate:
-    return _of_parts(*pictures(model), gpus)
+    weights, later, process = pictures(model)
+    return _of_parts(weights, later, process if gpus else process + KEEPER_BYTES, gpus)
 
 
 def _onnx(model: ModelSettings, gpus: int) -> Estimate:

@@ -24,6 +24,9 @@ SPEECH_BYTES = 110 * MB
 
 PICTURE_BYTES = 60 * MB
 
+KEEPER_BYTES = 95 * MB
+"""The process beside a worker for pictures on a CPU, which keeps the weights, without these."""
+
 ONNX_BYTES = 110 * MB
 
 GPU_CONTEXT_BYTES = 550 * MB

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from shared.costs import PICTURE_TOKENS, estimate_text, text_tokens
-from shared.wire.jobs import TextJob
+from typing import Any
+
+from shared.costs import PICTURE_TOKENS, estimate_images, estimate_text, text_tokens
+from shared.wire.jobs import ImageJob, TextJob
+from shared.wire.pictures import Hires
 
 PICTURE, RECORDING = {"type": "image", "blob": 0}, {"type": "audio", "blob": 0}
 
@@ -21,3 +24,26 @@ def test_pictures_cost_tokens_whatever_their_size() -> None:
 def test_recordings_cost_tokens_by_their_size() -> None:
     short, long = (text_tokens(chat(RECORDING), size).prompt for size in (160_000, 1_600_000))
     assert 100 < short < long / 5
+
+
+def image(**fields: Any) -> float:
+    values = {"prompt": "", "width": 512, "height": 512, "steps": 20, "cfg_scale": 1.0, **fields}
+    return estimate_images(ImageJob(**values))
+
+
+def test_a_picture_costs_its_steps_and_its_decoding() -> None:
+    assert image() == (20 + 1) * 64
+    assert image(width=1024) == 2 * image()
+
+
+def test_guidance_doubles_the_steps_of_a_picture() -> None:
+    assert image(cfg_scale=7.0) == image(cfg_scale=None) == (2 * 20 + 1) * 64
+
+
+def test_a_picture_costs_what_of_it_is_changed_and_a_second_pass() -> None:
+    assert image(init=0, strength=0.5) == (10 + 2) * 64
+    assert image(hires=Hires(scale=2.0, steps=10)) == (20 / 4 + 10 + 2) * 64
+
+
+def test_the_prompt_of_a_picture_counts() -> None:
+    assert image(prompt="a" * 4000) == image() + 1000

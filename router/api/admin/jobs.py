@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -10,6 +11,8 @@ from router.answers.registry import Entry, JobRegistry
 from router.answers.response import registry_of
 from router.answers.resumable_stream import ResumableResponse
 from router.api.dependencies import BrokerDep, RecordDep
+from router.jobs.job import Job
+from router.jobs.workers.steps import DECODING_STEPS
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.jobs import JobList, JobObject
@@ -87,6 +90,7 @@ async def read_events(job_id: str, entry: EntryDep, last_event_id: EventId = Non
 
 def _job(entry: Entry) -> JobObject:
     submitted, stream = entry.submitted, entry.stream
+    step, steps, seconds_left = _steps(submitted.jobs)
     return JobObject(
         id=entry.job_id,
         request_id=submitted.record.request_id,
@@ -97,8 +101,25 @@ def _job(entry: Entry) -> JobObject:
         created=submitted.created,
         choices=len(submitted.jobs),
         tokens=sum(len(job.generated) for job in submitted.jobs),
+        step=step,
+        steps=steps,
+        seconds_left=seconds_left,
         position=submitted.position() or None,
         resumable=stream is not None,
         connected=stream is None or stream.reader is not None,
         last_event_id=stream.log.last_id if stream is not None else None,
     )
+
+
+def _steps(jobs: Sequence[Job]) -> tuple[int | None, int | None, float | None]:
+    """Steps done and steps in all, over the pictures of a request, and the seconds that the others take."""
+    begun = [job.steps for job in jobs if job.steps.steps]
+    if not begun:
+        return None, None, None
+    done, steps = sum(count.done for count in begun), begun[0].steps
+    step_s = next((count.step_s for count in reversed(begun) if count.step_s is not None), None)
+    if step_s is None or all(job.ended for job in jobs):
+        return done, steps * len(jobs), None
+    running = sum(job.steps.seconds_left() or 0.0 for job in jobs if not job.ended)
+    waiting = sum(not job.steps.steps and not job.ended for job in jobs) * (steps + DECODING_STEPS) * step_s
+    return done, steps * len(jobs), round(running + waiting, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.engines.diffusion_names import HIRES_UPSCALERS, SAMPLERS, SCHEDULERS
@@ -27,7 +27,7 @@ MIN_GITS_STEPS = 2
 class NativeRules:
     """The rules of one model, whose LoRAs are in ``lora_folder`` and must ``fit`` it. ``info`` is what it is.
 
-    ``needs`` tells what its pictures take of the main memory (None: not known), ``free_bytes`` what there is of it.
+    ``needs`` tells what its pictures take of the main memory; None if it is not known.
     """
 
     lora_folder: str
@@ -35,7 +35,6 @@ class NativeRules:
     info: PictureInfo
     needs: PaintingNeeds | None = None
     has_upscaler: bool = False
-    free_bytes: Callable[[], int] = lambda: main_memory().free_bytes
 
     def check(self, work: ImageJob) -> None:
         check_name("sampler", work.sampler, SAMPLERS)
@@ -51,7 +50,7 @@ class NativeRules:
     def check_memory(self, work: ImageJob) -> None:
         if self.needs is None:
             return
-        needed, free = self.needs.bytes_for(work.width, work.height), self.free_bytes()
+        needed, free = self.needs.bytes_for(work.width, work.height), main_memory().free_bytes
         if needed > free:
             figures = f"which takes about {needed / GB:.1f} GB, and {free / GB:.1f} GB are free"
             got = f"{work.width}x{work.height}, {figures}"
