@@ -12,7 +12,7 @@ from typing import assert_never
 
 from router.jobs.blame.record import BlameRecord, Doubt
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from router.jobs.workers.steps import StepCount
+from router.jobs.pictures.steps import StepCount
 from shared.kinds import estimated_cost
 from shared.states import move
 from shared.wire.jobs import Work

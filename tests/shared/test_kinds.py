@@ -35,7 +35,7 @@ def test_the_example_model_of_a_kind_serves_it(kind: JobKind) -> None:
         (TextJob(messages=[{"role": "u", "content": [{"text": "x" * 39}]}], max_tokens=1), 10 + 2),
         (TextJob(prompt="", max_tokens=100_000), 2 * MAX_ANSWER_TOKENS),
         (TokenizeJob(TextJob(prompt="x" * 400, max_tokens=50)), 100),
-        (ImageJob("a cat", width=256, height=512, steps=20), 20 * 4 * 8),
+        (ImageJob("a cat", width=256, height=512, steps=20), (2 * 20 + 1) * 4 * 8 + 5 / 4),
     ],
 )
 def test_the_estimate_before_a_job_runs(work: Work, cost: float) -> None:

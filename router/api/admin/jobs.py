@@ -12,7 +12,7 @@ from router.answers.response import registry_of
 from router.answers.resumable_stream import ResumableResponse
 from router.api.dependencies import BrokerDep, RecordDep
 from router.jobs.job import Job
-from router.jobs.workers.steps import DECODING_STEPS
+from router.jobs.pictures.steps import DECODING_STEPS
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.jobs import JobList, JobObject

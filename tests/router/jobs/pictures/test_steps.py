@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router.jobs.workers.steps import StepCount
+from router.jobs.pictures.steps import StepCount
 
 
 def test_the_time_left_is_known_from_the_second_step_on() -> None:

@@ -1,0 +1,1 @@
+"""Pictures as jobs: how far they are."""
