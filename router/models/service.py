@@ -13,7 +13,7 @@ from router.jobs.broker import Broker
 from router.jobs.served import find_named, name_to_serve
 from router.models.copies import CopiedNames, with_copies, without_latest
 from router.models.description import ModelDescription, describe_file
-from router.models.file_sizes import size_of_files
+from router.models.file_sizes import size_with_parts
 from router.models.pulling import FileProgress, Pull, Pulls
 from router.models.watch import ModelWatch
 from router.threads import Lane
@@ -114,10 +114,10 @@ class ModelService:
 
     async def sizes(self, models: Sequence[ModelSettings]) -> dict[str, int | None]:
         """The sizes of served models' files in bytes, by name; None where it is not known. A known one is kept."""
-        new = {model.name: model.path for model in models if model.name not in self._sizes}
+        new = [model for model in models if model.name not in self._sizes]
         if new:
             try:
-                found = await self._lane.run(lambda: {name: size_of_files(path) for name, path in new.items()})
+                found = await self._lane.run(lambda: {model.name: size_with_parts(model) for model in new})
             except TimeoutError:
                 log.warning("sizes of models not known: the disk does not answer")
                 found = {}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
-from shared.engines.safetensors import read_tensors
-from shared.gguf.header import read_gguf_header
+from shared.engines.diffusion.tensors import read_shapes
 from shared.memory.files import all_bytes, largest_adapter_bytes, side_files
 from shared.memory.pictures.needs import TILED_PIXELS, PaintingNeeds
 from shared.memory.processes import MB, PICTURE_BYTES, SPEECH_BYTES
@@ -52,7 +50,7 @@ def painting_needs(model: ModelSettings) -> PaintingNeeds:
     Raises:
         ModelError, OSError, ValueError: its file cannot be read.
     """
-    names = _tensor_names(Path(model.path))
+    names = read_shapes(Path(model.path))
     replaces_vae = bool(model.taesd) and model.preview_by != "taesd"
     tiled_above = {"auto": TILED_PIXELS, "on": 0, "off": None}[model.vae_tiling]
     return PaintingNeeds(
@@ -60,12 +58,3 @@ def painting_needs(model: ModelSettings) -> PaintingNeeds:
         has_full_attention=model.flash_attn == "off" and any(name.startswith(_FIRST_ATTENTION) for name in names),
         tiled_above=tiled_above,
     )
-
-
-def _tensor_names(path: Path) -> Iterable[str]:
-    """The names of a checkpoint's tensors; none for pickles."""
-    if path.suffix.lower() == ".gguf":
-        return [tensor.name for tensor in read_gguf_header(path).tensors]
-    if path.suffix.lower() != ".safetensors":
-        return []
-    return list(read_tensors(path))
