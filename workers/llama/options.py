@@ -36,4 +36,5 @@ class LlamaOptions(TextOptions):
         given = {item.name: getattr(options, item.name) for item in fields(options)}
         if model.batch_size:
             given["batch_tokens"] = model.batch_size
+        given |= {"mmproj": model.mmproj, "image_max_tokens": model.image_max_tokens}
         return cls(**given, native=model, reasons=model.fitted, workers=model.workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import llama_cpp
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workers.llama.media.decoder import MediaContext
 from workers.llama.media.model import SeeingLlama
 from workers.text.media.media import DecodedMedium, DecodedPicture
+from workers.text.media.projector import MediaChunk
 from workers.text.model import BatchSlice, DecoderSize
 
 Logits = NDArray[np.float32]
@@ -40,27 +41,37 @@ class MediaPromptReader:
         self.cells = 0
 
     def read(self, parts: Parts) -> Logits:
-        """Compute these parts; returns the logits behind the last one."""
-        last = np.empty(0, np.float32)
+        """Compute these parts, runs of tokens at once as libmtmd does; returns the logits behind the last one."""
+        last, run = np.empty(0, np.float32), list[int]()
+        for piece in self._pieces(parts):
+            if isinstance(piece, list):
+                run += piece
+                continue
+            if run:
+                self.read_tokens(run)
+            run, last = [], self._read_chunk(piece)
+        return self.read_tokens(run) if run else last
+
+    def _pieces(self, parts: Parts) -> Iterator[list[int] | MediaChunk]:
         for part in parts:
             if isinstance(part, str):
-                last = self.read_tokens(self._model.vocabulary.tokenize(part, False, True))
-                continue
-            for chunk in self._model.projector.chunks(part):
-                if isinstance(chunk, list):
-                    last = self.read_tokens(chunk)
-                    continue
-                embeddings = self._model.projector.encode(chunk, always)
-                assert embeddings is not None
-                rows = chunk.position_rows(self.position)
-                step = self._step if chunk.is_causal else chunk.length
-                for begin in range(0, chunk.length, step):
-                    end = min(begin + step, chunk.length)
-                    given = embeddings[begin:end], rows[:, begin:end], end == chunk.length, chunk.is_causal
-                    logits = self._context.decode_embeddings(self._sequence, *given)
-                last = logits[-1].copy()
-                self.position += chunk.positions
-                self.cells += chunk.length
+                yield self._model.vocabulary.tokenize(part, False, True)
+            else:
+                yield from self._model.projector.chunks(part)
+
+    def _read_chunk(self, chunk: MediaChunk) -> Logits:
+        embeddings = self._model.projector.encode(chunk, always)
+        assert embeddings is not None
+        rows = chunk.position_rows(self.position)
+        step = self._step if chunk.is_causal else chunk.length
+        logits = np.empty((0, 0), np.float32)
+        for begin in range(0, chunk.length, step):
+            end = min(begin + step, chunk.length)
+            given = embeddings[begin:end], rows[:, begin:end], end == chunk.length, chunk.is_causal
+            logits = self._context.decode_embeddings(self._sequence, *given)
+        self.position += chunk.positions
+        self.cells += chunk.length
+        last: Logits = logits[-1].copy()
         return last
 
     def read_tokens(self, tokens: list[int]) -> Logits:

@@ -59,10 +59,11 @@ def test_later_pictures_of_a_chat_are_seen_too(model: SeeingLlama, context: Medi
     ("model", "media"),
     [
         *((name, (noise_picture(1, 200, 150), noise_picture(2, 150, 200))) for name in PAIRS),
+        ("smolvlm", (tone(440), noise_picture(1))),
         ("ultravox", (tone(440),)),
     ],
     indirect=["model"],
-    ids=[*PAIRS, "ultravox"],
+    ids=[*PAIRS, "smolvlm-heard", "ultravox"],
 )
 def test_logits_are_those_of_libmtmd(
     model: SeeingLlama, context: MediaContext, media: tuple[DecodedMedium, ...]
