@@ -1,4 +1,4 @@
-"""Engines with a made-up projector, over a model without rounding: a hash function of all tokens and embeddings so far."""
+"""Engines with a made-up projector. Their model has no rounding: it is a hash function of all that it has seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from PIL import Image
 
 from shared.wire.jobs import MediaKind, Sampling, TextJob
 from shared.wire.payloads import Done, Failed, Started, Tokens
-from workers.engine import EngineJob
+from workers.engine import DiskPlace, EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
@@ -185,8 +186,11 @@ class SeeingDecoder:
         return logits.astype(np.float32)
 
 
-def seeing_engine(model_path: Path, projector: SeenProjector | None, **options: Any) -> Iterator[LlamaEngine]:
-    """An engine, closed afterwards."""
+@contextmanager
+def seeing_engine(
+    model_path: Path, projector: SeenProjector | None, place: DiskPlace | None = None, **options: Any
+) -> Iterator[LlamaEngine]:
+    """An engine, closed afterwards, that keeps chats at a ``place`` on disk."""
     with pytest.MonkeyPatch.context() as patch:
         model = LlamaModel(str(model_path), LlamaOptions(str(model_path), 1, 1).native, lambda _: None)
         size = model.vocabulary.size
@@ -198,6 +202,8 @@ def seeing_engine(model_path: Path, projector: SeenProjector | None, **options: 
         patch.setattr(LlamaModel, "open_decoder", open_decoder)
         patch.setattr(LlamaModel, "projector", projector, raising=False)
         loaded = LlamaEngine(LlamaOptions(str(model_path), 2, **{"slots": 4, "context_tokens": 1024, **options}))
+        if place is not None:
+            loaded.keep_on_disk(place)
         loaded.load(lambda _fraction: None)
         yield loaded
         loaded.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Collection
 
 import numpy as np
@@ -31,6 +32,7 @@ class MediaReader:
         self._sandbox = sandbox
         self._projector = projector
         self._taken = taken
+        self._lock = threading.Lock()
 
     def check(self, parts: list[MediaPart]) -> None:
         """Check that the model takes all of these.
@@ -65,7 +67,8 @@ class MediaReader:
         assert self._projector is not None
         medium = self._decoded(part, data, attempt)
         try:
-            return self._projector.chunks(medium)
+            with self._lock:
+                return self._projector.chunks(medium)
         except JobError as error:
             failed = error.failed
             raise JobError(failed.status, f"{part.field}: {failed.message}", part.field, failed.code) from None

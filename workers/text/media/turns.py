@@ -50,7 +50,7 @@ class ComputingTurns:
     def give_way(self) -> None:
         """Let a step go first that waits, unless this slice is too short yet."""
         if self._step_waits and time.monotonic() - self._slice_began_at_s >= self._slice_s:
-            self._release()
+            self._release(goes_on=True)
             self._begin_slice()
 
     def _begin_slice(self) -> None:
@@ -60,7 +60,9 @@ class ComputingTurns:
             self._is_taken, self._slice_waits, self._last_was_step = True, False, False
             self._slice_began_at_s = time.monotonic()
 
-    def _release(self) -> None:
+    def _release(self, goes_on: bool = False) -> None:
+        """End a turn. If it ``goes_on``, the encoder wants the next one but one."""
         with self._changed:
             self._is_taken = False
+            self._slice_waits = self._slice_waits or goes_on
             self._changed.notify_all()

@@ -123,10 +123,12 @@ class Scheduler:
     def _plan_media(self, sequences: list[Sequence]) -> list[ScheduledTokens]:
         """Embeddings of one of these running sequences."""
         ready = self.media.ready(sequences)
+        if not ready:
+            return []
         depth = depth_of(ready)
         streams = any(sequence.state is SequenceState.DECODE for sequence in self.running)
         budget = min(self.budget.tokens(0, depth) if streams else self.budget.alone(depth), self._batch_tokens)
-        for sequence in self._turns.prefill_order(ready, budget) if ready else ():
+        for sequence in self._turns.prefill_order(ready, budget):
             span = sequence.next_medium
             if span is None or sequence.state is not SequenceState.PREFILL:  # preempted for an older one
                 continue

@@ -77,7 +77,6 @@ def open_media(model: TextModel, decoder: BatchDecoder, resources: ExitStack) ->
     """Start the encoder of a model that has a projector; it ends with ``resources``. None without one."""
     if not isinstance(model, SeeingModel) or model.projector is None or not isinstance(decoder, MediaDecoder):
         return None
-    resources.callback(model.projector.close)
     media = MediaComputing(model.projector)
     resources.callback(media.encoder.close)
     media.encoder.start()

@@ -22,8 +22,10 @@ from tests.support.engines.seeing import (
     png,
     seeing_engine,
 )
-from workers.engine import EngineJob
+from tests.support.engines.speculating import draft_always
+from workers.engine import DiskPlace, EngineJob
 from workers.llama.engine import LlamaEngine
+from workers.text.cache.disk.costs import ReadCosts
 
 RED, BLUE = png("red"), png("blue")
 CHUNKS = 2
@@ -37,16 +39,14 @@ def projector(request: pytest.FixtureRequest) -> SeenProjector:
 
 @pytest.fixture
 def engine(model_path: Path, projector: SeenProjector) -> Iterator[LlamaEngine]:
-    yield from seeing_engine(model_path, projector)
+    with seeing_engine(model_path, projector) as opened:
+        yield opened
 
 
 def cold(model_path: Path, job: TextJob, blobs: list[bytes], sections: int) -> SeenAnswer:
     """The answer of an engine that has nothing cached."""
-    (loaded,) = [each for each in [seeing_engine(model_path, SeenProjector(sections=sections))]]
-    engine = next(loaded)
-    found = answer(engine, job, blobs)
-    next(loaded, None)
-    return found
+    with seeing_engine(model_path, SeenProjector(sections=sections)) as engine:
+        return answer(engine, job, blobs)
 
 
 def test_answers_depend_on_the_picture_and_on_its_place(engine: LlamaEngine) -> None:
@@ -103,51 +103,45 @@ def test_a_chat_that_differs_in_its_picture_shares_nothing_of_it(engine: LlamaEn
 @pytest.mark.parametrize("is_causal", [True, False])
 def test_a_picture_is_computed_beside_a_stream(model_path: Path, is_causal: bool) -> None:
     projector = SeenProjector(is_causal=is_causal, rows=40, columns=10)
-    loaded = seeing_engine(model_path, projector, batch_tokens=128)
-    engine = next(loaded)
-    alone = answer(engine, chat("Tell me a story.", max_tokens=60, ignore_eos=True))
-    jobs = {
-        "stream": EngineJob("stream", chat("Tell me a story.", max_tokens=60, ignore_eos=True)),
-        "picture": EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]),
-    }
-    both = answers(engine, jobs)
-    widths = engine._decoder.widths  # type: ignore[attr-defined]
-    embeddings = [-width for width in widths if width < 0]
-    assert both["stream"].text == alone.text
-    assert both["picture"].done is not None
-    assert sum(embeddings) == 40 * 10 + 40
-    assert (max(embeddings) <= 128) is is_causal
-    assert not is_causal or all(before > 0 or after > 0 for before, after in itertools.pairwise(widths))
-    next(loaded, None)
+    with seeing_engine(model_path, projector, batch_tokens=128) as engine:
+        alone = answer(engine, chat("Tell me a story.", max_tokens=60, ignore_eos=True))
+        jobs = {
+            "stream": EngineJob("stream", chat("Tell me a story.", max_tokens=60, ignore_eos=True)),
+            "picture": EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]),
+        }
+        both = answers(engine, jobs)
+        widths = engine._decoder.widths  # type: ignore[attr-defined]
+        embeddings = [-width for width in widths if width < 0]
+        assert both["stream"].text == alone.text
+        assert both["picture"].done is not None
+        assert sum(embeddings) == 40 * 10 + 40
+        assert (max(embeddings) <= 128) is is_causal
+        assert not is_causal or all(before > 0 or after > 0 for before, after in itertools.pairwise(widths))
 
 
 def test_a_preempted_picture_is_not_encoded_again(model_path: Path) -> None:
     projector = SeenProjector()
-    loaded = seeing_engine(model_path, projector, context_tokens=256, kv_tokens=256, slots=2)
-    engine = next(loaded)
-    job = chat([0, "What is it?"], max_tokens=90, ignore_eos=True)
-    expected = answer(engine, job, [RED])
-    engine._cache.clear_kept()
-    jobs = {name: EngineJob(name, job, blobs=[memoryview(RED)], user=name) for name in ("one", "two")}
-    both = answers(engine, jobs)
-    assert engine.stats().preemptions > 0
-    assert {found.text for found in both.values()} == {expected.text}
-    assert len(projector.encoded) == CHUNKS
-    next(loaded, None)
+    with seeing_engine(model_path, projector, context_tokens=256, kv_tokens=256, slots=2) as engine:
+        job = chat([0, "What is it?"], max_tokens=90, ignore_eos=True)
+        expected = answer(engine, job, [RED])
+        engine._cache.clear_kept()
+        jobs = {name: EngineJob(name, job, blobs=[memoryview(RED)], user=name) for name in ("one", "two")}
+        both = answers(engine, jobs)
+        assert engine.stats().preemptions > 0
+        assert {found.text for found in both.values()} == {expected.text}
+        assert len(projector.encoded) == CHUNKS
 
 
 def test_another_worker_goes_on_with_the_same_text(model_path: Path) -> None:
     texts = []
     for begun in (0, 5):
-        loaded = seeing_engine(model_path, SeenProjector(sections=4))
-        engine = next(loaded)
-        whole = answer(engine, chat([0, "What is it?"], max_tokens=20, ignore_eos=True), [RED])
-        engine._cache.clear_kept()
-        rest = answer(
-            engine, chat([0, "What is it?"], max_tokens=20, ignore_eos=True), [RED], generated=whole.tokens[:begun]
-        )
-        texts.append((whole.tokens, whole.tokens[:begun] + rest.tokens))
-        next(loaded, None)
+        with seeing_engine(model_path, SeenProjector(sections=4)) as engine:
+            whole = answer(engine, chat([0, "What is it?"], max_tokens=20, ignore_eos=True), [RED])
+            engine._cache.clear_kept()
+            rest = answer(
+                engine, chat([0, "What is it?"], max_tokens=20, ignore_eos=True), [RED], generated=whole.tokens[:begun]
+            )
+            texts.append((whole.tokens, whole.tokens[:begun] + rest.tokens))
     assert all(whole == continued for whole, continued in texts)
 
 
@@ -159,17 +153,15 @@ def test_an_encode_that_nobody_wants_ends(model_path: Path) -> None:
         assert may_go_on.wait(20)
 
     projector = SeenProjector(between=hold)
-    loaded = seeing_engine(model_path, projector)
-    engine = next(loaded)
-    engine.submit(EngineJob("gone", chat([0, "What?"]), blobs=[memoryview(RED)]))
-    while not begun.is_set():
-        engine.step()
-    engine.cancel("gone")
-    may_go_on.set()
-    other = answer(engine, chat([0, "What?"]), [BLUE])
-    assert other.done is not None
-    assert (projector.stopped, len(projector.encoded)) == (1, CHUNKS)
-    next(loaded, None)
+    with seeing_engine(model_path, projector) as engine:
+        engine.submit(EngineJob("gone", chat([0, "What?"]), blobs=[memoryview(RED)]))
+        while not begun.is_set():
+            engine.step()
+        engine.cancel("gone")
+        may_go_on.set()
+        other = answer(engine, chat([0, "What?"]), [BLUE])
+        assert other.done is not None
+        assert (projector.stopped, len(projector.encoded)) == (1, CHUNKS)
 
 
 def _nan(
@@ -188,21 +180,19 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     model_path: Path, changed: Callable[[object], np.ndarray[tuple[int, int], np.dtype[np.float32]]]
 ) -> None:
     projector = SeenProjector()
-    loaded = seeing_engine(model_path, projector)
-    engine = next(loaded)
-    alone = answer(engine, chat("Tell me a story.", max_tokens=30, ignore_eos=True))
-    projector.changed = changed  # type: ignore[assignment]
-    jobs = {
-        "stream": EngineJob("stream", chat("Tell me a story.", max_tokens=30, ignore_eos=True)),
-        "picture": EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]),
-    }
-    both = answers(engine, jobs)
-    assert both["picture"].failed is not None
-    assert (both["picture"].failed.status, both["picture"].failed.param) == (500, "messages")
-    assert both["stream"].text == alone.text
-    projector.changed = lambda embeddings: embeddings
-    assert answer(engine, chat([0, "What?"]), [RED]).done is not None
-    next(loaded, None)
+    with seeing_engine(model_path, projector) as engine:
+        alone = answer(engine, chat("Tell me a story.", max_tokens=30, ignore_eos=True))
+        projector.changed = changed  # type: ignore[assignment]
+        jobs = {
+            "stream": EngineJob("stream", chat("Tell me a story.", max_tokens=30, ignore_eos=True)),
+            "picture": EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]),
+        }
+        both = answers(engine, jobs)
+        assert both["picture"].failed is not None
+        assert (both["picture"].failed.status, both["picture"].failed.param) == (500, "messages")
+        assert both["stream"].text == alone.text
+        projector.changed = lambda embeddings: embeddings
+        assert answer(engine, chat([0, "What?"]), [RED]).done is not None
 
 
 def test_encoding_is_progress(model_path: Path) -> None:
@@ -211,26 +201,24 @@ def test_encoding_is_progress(model_path: Path) -> None:
     def hold() -> None:
         steps.acquire()
 
-    loaded = seeing_engine(model_path, SeenProjector(between=hold))
-    engine = next(loaded)
-    engine.submit(EngineJob("job", chat([0, "What?"]), blobs=[memoryview(RED)]))
-    while not engine._scheduler.running:
-        engine.step()
-    seen = {engine.stats().media_encode_s}
-    for _ in range(2):
-        steps.release()
-        while engine.stats().media_encode_s in seen:
+    with seeing_engine(model_path, SeenProjector(between=hold)) as engine:
+        engine.submit(EngineJob("job", chat([0, "What?"]), blobs=[memoryview(RED)]))
+        while not engine._scheduler.running:
             engine.step()
-        seen.add(engine.stats().media_encode_s)
-    assert len(seen) == 3
-    for _ in range(20):
-        steps.release()
-    ended = False
-    while engine.has_work():
-        ended = ended or any(isinstance(payload, Done) for _, payload in engine.step())
-    assert ended
-    assert not may_go_on.is_set()
-    next(loaded, None)
+        seen = {engine.stats().media_encode_s}
+        for _ in range(2):
+            steps.release()
+            while engine.stats().media_encode_s in seen:
+                engine.step()
+            seen.add(engine.stats().media_encode_s)
+        assert len(seen) == 3
+        for _ in range(20):
+            steps.release()
+        ended = False
+        while engine.has_work():
+            ended = ended or any(isinstance(payload, Done) for _, payload in engine.step())
+        assert ended
+        assert not may_go_on.is_set()
 
 
 @pytest.mark.parametrize(
@@ -277,25 +265,21 @@ def test_what_is_no_picture_is_refused_by_its_place(engine: LlamaEngine) -> None
 
 @pytest.mark.parametrize("projector", [None, SeenProjector(media=("audio",))], ids=["text", "hears"])
 def test_a_model_that_sees_nothing_refuses_pictures(model_path: Path, projector: SeenProjector | None) -> None:
-    loaded = seeing_engine(model_path, projector)
-    engine = next(loaded)
-    found = answer(engine, chat(["See", 0]), [RED])
-    assert found.failed is not None
-    told = (found.failed.status, found.failed.param, found.failed.code)
-    assert told == (400, "messages.0.content.1", "media_not_supported")
-    next(loaded, None)
+    with seeing_engine(model_path, projector) as engine:
+        found = answer(engine, chat(["See", 0]), [RED])
+        assert found.failed is not None
+        told = (found.failed.status, found.failed.param, found.failed.code)
+        assert told == (400, "messages.0.content.1", "media_not_supported")
 
 
 def test_a_template_that_leaves_a_picture_out_is_a_refusal(model_path: Path, tmp_path: Path) -> None:
     template = tmp_path / "template.jinja"
     template.write_text("{% for m in messages %}{{ m.role }}: {{ m.content.split('\\n')[0] }}\n{% endfor %}assistant:")
-    loaded = seeing_engine(model_path, SeenProjector(), chat_template=str(template))
-    engine = next(loaded)
-    found = answer(engine, chat(["See", "this", 0]), [RED])
-    assert found.failed is not None
-    assert (found.failed.status, found.failed.param) == (400, "messages.0.content.2")
-    assert "\ua100" not in found.failed.message
-    next(loaded, None)
+    with seeing_engine(model_path, SeenProjector(), chat_template=str(template)) as engine:
+        found = answer(engine, chat(["See", "this", 0]), [RED])
+        assert found.failed is not None
+        assert (found.failed.status, found.failed.param) == (400, "messages.0.content.2")
+        assert "\ua100" not in found.failed.message
 
 
 def test_a_template_that_wants_parts_gets_them(model_path: Path, tmp_path: Path) -> None:
@@ -303,9 +287,33 @@ def test_a_template_that_wants_parts_gets_them(model_path: Path, tmp_path: Path)
     parts = "{% for part in m.content %}{{ part.text }}{% endfor %}"
     template.write_text(f"{{% for m in messages %}}{{{{ m.role }}}}: {parts}\n{{% endfor %}}assistant:")
     projector = SeenProjector()
-    loaded = seeing_engine(model_path, projector, chat_template=str(template))
-    engine = next(loaded)
-    found = answer(engine, chat(["See this", 0, "well"]), [RED])
-    assert found.done is not None
-    assert len(projector.encoded) == CHUNKS
-    next(loaded, None)
+    with seeing_engine(model_path, projector, chat_template=str(template)) as engine:
+        found = answer(engine, chat(["See this", 0, "well"]), [RED])
+        assert found.done is not None
+        assert len(projector.encoded) == CHUNKS
+
+
+def test_refused_drafts_are_cut_behind_a_picture(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [0, "What is it?"]
+    plain = answer(engine, chat(asked, max_tokens=30, ignore_eos=True), [RED])
+    draft_always(monkeypatch)
+    predicted = chat(asked, max_tokens=30, ignore_eos=True, prediction=plain.text[:20] + " and so on and so on")
+    again = answer(engine, predicted, [RED])
+    assert engine.stats().drafted_tokens > engine.stats().accepted_tokens
+    assert again.text == plain.text
+
+
+def test_chats_with_pictures_are_left_out_on_disk(
+    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ReadCosts, "pays", lambda *_: True)
+    place = DiskPlace(tmp_path / "prefixes", tmp_path / "secret", 100_000_000, 5.0)
+    text, seen = chat("Tell me of towns. " * 80), chat(["Tell me of towns. " * 80, 0, "And? " * 100])
+    with seeing_engine(model_path, SeenProjector(), place, context_tokens=2048) as engine:
+        said = answer(engine, text).text
+        answer(engine, seen, [RED])
+        engine.settle()
+        assert engine.stats().disk_files == 1
+    with seeing_engine(model_path, SeenProjector(), place, context_tokens=2048) as engine:
+        assert answer(engine, seen, [RED]).cached > 300
+        assert answer(engine, text).text == said

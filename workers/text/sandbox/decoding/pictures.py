@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # Pillow comes with an extra
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 EXPECTED = "expected a PNG, JPEG, WebP, BMP or GIF picture"
 
-MAX_PIXELS = 7680 * 4320
-"""The largest picture that is decoded: 33 million. The size is checked in the header, before any pixel is decoded."""
+MAX_PIXELS = 33_000_000
+"""The largest picture that is decoded. The size is checked in the header, before any pixel is decoded."""
 
 MAX_RATIO = 50
 """How many times as long as the other one side may be."""
