@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.settings.text.speculation import Speculate
 from shared.wire.jobs import TextJob, TokenizeJob
 from shared.wire.payloads import Done, Tokenized
 from tests.support.engines.seeing import (
@@ -26,6 +27,7 @@ from tests.support.engines.speculating import draft_always
 from workers.engine import DiskPlace, EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.text.cache.disk.costs import ReadCosts
+from workers.text.speculation.options import SpeculationOptions
 
 RED, BLUE = png("red"), png("blue")
 CHUNKS = 2
@@ -293,14 +295,19 @@ def test_a_template_that_wants_parts_gets_them(model_path: Path, tmp_path: Path)
         assert len(projector.encoded) == CHUNKS
 
 
-def test_refused_drafts_are_cut_behind_a_picture(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = [0, "What is it?"]
-    plain = answer(engine, chat(asked, max_tokens=30, ignore_eos=True), [RED])
+@pytest.mark.parametrize("sections", [1, 4])
+def test_refused_drafts_are_cut_behind_a_picture(
+    model_path: Path, sections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draft_always(monkeypatch)
-    predicted = chat(asked, max_tokens=30, ignore_eos=True, prediction=plain.text[:20] + " and so on and so on")
-    again = answer(engine, predicted, [RED])
-    assert engine.stats().drafted_tokens > engine.stats().accepted_tokens
-    assert again.text == plain.text
+    drafts = SpeculationOptions(Speculate.NGRAM, "", draft_tokens=6)
+    asked = [0, "What is it?"]
+    with seeing_engine(model_path, SeenProjector(sections=sections), speculation=drafts) as engine:
+        plain = answer(engine, chat(asked, max_tokens=30, ignore_eos=True), [RED])
+        predicted = chat(asked, max_tokens=30, ignore_eos=True, prediction=plain.text[:20] + " and so on and so on")
+        again = answer(engine, predicted, [RED])
+        assert engine.stats().drafted_tokens > engine.stats().accepted_tokens
+        assert again.text == plain.text
 
 
 def test_chats_with_pictures_are_left_out_on_disk(

@@ -23,7 +23,7 @@ MAX_RATIO = 50
 KEPT_PIXELS = 8 * 1000 * 1000
 """Larger pictures are made smaller: models see less than that."""
 
-OPAQUE_MODES = ("RGB", "L", "1", "CMYK", "YCbCr")
+_JPEG, _METADATA, _SCAN = b"\xff\xd8", b"\xe1", b"\xda"
 
 INVALID = "invalid_media"
 
@@ -41,14 +41,8 @@ def decode_picture(data: bytes, field: str) -> tuple[int, int, bytes]:
 
     Image.MAX_IMAGE_PIXELS = None  # the header is checked below
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(*image.size, field)
-            _draft(image)
-            image.load()
-            upright = _upright(_small(_eight_bits(image)))
-    except JobError:
-        raise
-    except MemoryError:
+        upright = _decoded(data, field)
+    except (JobError, MemoryError):
         raise
     except UnidentifiedImageError:
         message = f"{field}: {EXPECTED}, got {len(data)} bytes of something else"
@@ -58,6 +52,37 @@ def decode_picture(data: bytes, field: str) -> tuple[int, int, bytes]:
     if upright.mode == "RGBA":
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     return upright.width, upright.height, upright.tobytes()
+
+
+def _decoded(data: bytes, field: str) -> Image.Image:
+    try:
+        return _opened(data, field)
+    except (JobError, MemoryError):
+        raise
+    except Exception:
+        if not data.startswith(_JPEG):
+            raise
+        return _opened(_without_metadata(data), field)  # perhaps only these are damaged
+
+
+def _opened(data: bytes, field: str) -> Image.Image:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check_size(*image.size, field)
+        _draft(image)
+        image.load()
+        return _upright(_small(_eight_bits(image)), image)
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """A JPEG without the segments that have Exif data."""
+    kept, at = [data[:2]], 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"", _SCAN):
+        end = at + 2 + max(int.from_bytes(data[at + 2 : at + 4]), 2)
+        kept += [data[at:end]] if data[at + 1 : at + 2] != _METADATA else []
+        at = end
+    return b"".join([*kept, data[at:]])
 
 
 def _check_size(width: int, height: int, field: str) -> None:
@@ -99,8 +124,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned by its metadata; as it is if these cannot be read."""
+def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
+    """Turned by the metadata of the original; as it is if these cannot be read."""
     from PIL import ExifTags
     from PIL.Image import Transpose
 
@@ -114,7 +139,7 @@ def _upright(image: Image.Image) -> Image.Image:
         8: Transpose.ROTATE_90,
     }
     try:
-        turn = turns.get(image.getexif().get(ExifTags.Base.Orientation, 0))
+        turn = turns.get(original.getexif().get(ExifTags.Base.Orientation, 0))
     except Exception:  # of many types: metadata do not decide whether a picture can be read
         return image
     return image if turn is None else image.transpose(turn)
