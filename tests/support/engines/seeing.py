@@ -132,7 +132,7 @@ class SeeingMemory:
         return np.array(self.cells[sequence], np.int64).reshape(-1).view(np.uint8)
 
     def load(self, sequence: int, state: NDArray[np.uint8]) -> bool:
-        self.cells[sequence] = [tuple(cell) for cell in state.view(np.int64).reshape(-1, 3).tolist()]
+        self.cells[sequence] = [(cell[0], cell[1], cell[2]) for cell in state.view(np.int64).reshape(-1, 3).tolist()]
         return True
 
 

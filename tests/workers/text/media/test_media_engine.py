@@ -184,7 +184,7 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
     projector = SeenProjector()
     with seeing_engine(model_path, projector) as engine:
         alone = answer(engine, chat("Tell me a story.", max_tokens=30, ignore_eos=True))
-        projector.changed = changed  # type: ignore[assignment]
+        projector.changed = changed
         jobs = {
             "stream": EngineJob("stream", chat("Tell me a story.", max_tokens=30, ignore_eos=True)),
             "picture": EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]),
