@@ -20,7 +20,7 @@ CELL_BYTES = 24
 
 
 @dataclass(frozen=True)
-class Text:
+class PlainToken:
     """One token."""
 
     token: int
@@ -33,7 +33,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownChunk:
     """A chunk, whose embeddings are at one position if there are fewer positions than embeddings."""
 
     name: int
@@ -49,10 +49,10 @@ class Shown:
         return [(start, start + self.positions - 1, 1000 * self.name + place) for place in range(self.length)]
 
 
-Prompt = list[Text | Shown]
+Prompt = list[PlainToken | ShownChunk]
 
-TEXTS = st.integers(0, 2).map(Text)
-PICTURES = st.sampled_from([Shown(1, 6, 6), Shown(2, 6, 3), Shown(3, 9, 2), Shown(4, 3, 3)])
+TEXTS = st.integers(0, 2).map(PlainToken)
+PICTURES = st.sampled_from([ShownChunk(1, 6, 6), ShownChunk(2, 6, 3), ShownChunk(3, 9, 2), ShownChunk(4, 3, 3)])
 PROMPTS = st.lists(st.one_of(TEXTS, TEXTS, PICTURES), min_size=1, max_size=8).filter(
     lambda prompt: 2 <= sum(len(part.tokens()) for part in prompt) <= CELLS // 2
 )

@@ -17,7 +17,7 @@ from workers.text.sequence import Sequence
 CHUNK = SeenChunk(b"k" * 32, 10, 20, True, 4)
 
 
-class Shelf:
+class EmbeddingShelf:
     """Embeddings that are there or not."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ def test_prompts_with_the_same_picture_wait_for_the_one_that_computes_it() -> No
 
 
 def test_only_what_the_cache_lacks_is_wanted_and_only_until_it_is_there() -> None:
-    shelf = Shelf()
+    shelf = EmbeddingShelf()
     turns = MediaTurns(shelf)
     sequence = with_picture(Loop(cells=4000), 5, 10)
     sequence.computed = 205

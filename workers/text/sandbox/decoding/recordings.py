@@ -79,7 +79,7 @@ def _resampled(container: Any, sample_rate: int, field: str) -> Iterator[NDArray
             raise JobError(400, message, field, INVALID)
         if kind != resampled:
             yield from () if resampler is None else map(_array, resampler.resample(None))
-            resampler, resampled = AudioResampler(format="flt", layout="mono", rate=sample_rate), kind
+            resampler, resampled = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate), kind
         assert resampler is not None
         frame.pts = None  # only the order of the samples matters; timestamps may have gaps
         yield from map(_array, resampler.resample(frame))
@@ -101,7 +101,9 @@ def _frames(container: Any, field: str) -> Iterator[AudioFrame]:
 
 
 def _array(frame: AudioFrame) -> NDArray[np.float32]:
-    return frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+    """The mean of the channels."""
+    samples: NDArray[np.float32] = frame.to_ndarray().mean(axis=0, dtype=np.float32)
+    return samples
 
 
 def _wrong_length(field: str, length_s: float, over: str = "") -> JobError:
