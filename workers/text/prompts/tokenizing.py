@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.wire.jobs import TokenizeJob, TokenOutput
 from shared.wire.payloads import JobError, Tokenized
 from workers.text.prompts.prompt_tokens import PromptTokens
@@ -20,12 +22,12 @@ class Tokenizer:
         self._prompts = prompts
         self._context_tokens = context_tokens
 
-    def tokenize(self, job: TokenizeJob, attempt: PreparationAttempt) -> Tokenized:
-        """What a job wants to know.
+    def tokenize(self, job: TokenizeJob, blobs: Sequence[memoryview], attempt: PreparationAttempt) -> Tokenized:
+        """What a job wants to know; its files are in ``blobs``.
 
         Raises:
-            JobError: 400, the template refuses the chat, it takes too much to render, there is no such token, or there
-                are too many to list.
+            JobError: 400, the template refuses the chat, it takes too much to render, there is no such token, there are
+                too many to list, or a chat with pictures or recordings is to be listed.
             NeedsTime: the quick attempt did not suffice.
             Cancelled: the attempt was cancelled.
         """
@@ -33,9 +35,12 @@ class Tokenizer:
             for token in job.text.prompt_tokens or ():
                 self._prompts.check_token(token, "tokens")
         chat = self._prompts.rendered(job.text, attempt)
-        tokens = self._prompts.tokens(job.text, chat, job.add_special)
+        tokens = self._prompts.content(chat, blobs, attempt, job.add_special).tokens
         count, context = len(tokens), self._context_tokens
         _check_number(count, job.output)
+        if chat.markers is not None and job.output in (TokenOutput.IDS, TokenOutput.PIECES, TokenOutput.TEXT):
+            part = chat.markers.parts[0]
+            raise JobError(400, f"{part.field}: expected text to list tokens of, got a {part.noun}", part.field)
         match job.output:
             case TokenOutput.COUNT:
                 return Tokenized(count, context)

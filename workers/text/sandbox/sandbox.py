@@ -15,12 +15,14 @@ from shared.parent import PARENT_PID_VARIABLE
 from shared.wire.payloads import JobError
 from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineLoadError
-from workers.text.sandbox.attempt import PreparationAttempt
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.messages import (
     READIES,
     Call,
     Compile,
     Compiled,
+    Decode,
+    DecodedFile,
     Ended,
     Learn,
     Learned,
@@ -151,14 +153,26 @@ class Sandbox:
         assert isinstance(reply, Compiled)
         return reply
 
+    def decode(self, task: Decode, limits: Limits, attempt: PreparationAttempt) -> DecodedFile:
+        """What a file holds, decoded within ``limits``, whatever the attempt's are.
+
+        Raises:
+            JobError: it is no such file.
+            LimitExceeded: decoding takes too much.
+            Cancelled: the attempt was cancelled.
+        """
+        reply = self._do(task, attempt, limits)
+        assert isinstance(reply, DecodedFile)
+        return reply
+
     def close(self) -> None:
         """End all processes."""
         with self._lock:
             self._drop_idle()
             self._end()
 
-    def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        match self._reply(task, attempt):
+    def _do(self, task: Task, attempt: PreparationAttempt, limits: Limits | None = None) -> Reply:
+        match self._reply(task, attempt, limits or attempt.limits):
             case TaskRefused(failed):
                 raise JobError(failed.status, failed.message, failed.param, failed.code)
             case OutOfMemory():
@@ -168,15 +182,15 @@ class Sandbox:
             case reply:
                 return reply
 
-    def _reply(self, task: Task, attempt: PreparationAttempt) -> Reply:
+    def _reply(self, task: Task, attempt: PreparationAttempt, limits: Limits) -> Reply:
         """What the task's process answers. One that is lost is replaced."""
         for _ in range(MAX_TRIES):
             with suppress(ProcessLost):
-                return self._try(task, attempt)
+                return self._try(task, attempt, limits)
         raise JobError(503, "the processes that prepare requests have ended; try again later")
 
-    def _try(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
+    def _try(self, task: Task, attempt: PreparationAttempt, limits: Limits) -> Reply:
+        call = Call(task, limits.cpu_s, limits.memory_bytes, attempt.in_background)
         if isinstance(task, Compile):
             self._prepare_grammars()
         is_reusable = not isinstance(task, Compile) and not attempt.in_background
@@ -216,7 +230,7 @@ class Sandbox:
 
     def _put_back(self, child: SandboxProcess, is_reusable: bool, reply: Reply) -> None:
         """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
-        lives = isinstance(reply, Learned | Rendered | TaskRefused)
+        lives = isinstance(reply, Learned | Rendered | DecodedFile | TaskRefused)
         with self._lock:
             if lives and is_reusable and len(self._idle) < MAX_IDLE:
                 self._idle.append(child)

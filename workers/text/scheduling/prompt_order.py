@@ -22,11 +22,11 @@ def depth_of(prompts: Iterable[Sequence]) -> int:
 
 def prompts_of_turn(sequences: Iterable[Sequence], left_out: Sequence | None) -> list[Sequence]:
     """The prompts that may have tokens in the next step: of long and other ones only one kind, as a batch with few
-    tokens of a long prompt must not have many of others.
+    tokens of a long prompt must not have many of others. Prompts that are at a picture or recording have none.
 
     The long ones follow if the oldest of them was left out of the last step.
     """
-    filling = [sequence for sequence in sequences if sequence.state is SequenceState.PREFILL]
+    filling = [sequence for sequence in sequences if sequence.state is SequenceState.PREFILL and sequence.pending_text]
     long = [prompt for prompt in filling if is_long(prompt)]
     if not long or len(long) == len(filling):
         return filling

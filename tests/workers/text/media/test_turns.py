@@ -1,0 +1,53 @@
+"""Steps and slices take turns; neither waits for more than one of the other."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from workers.text.media import turns as module
+from workers.text.media.turns import ComputingTurns
+
+
+def test_steps_and_slices_alternate_as_long_as_both_want_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHORTEST_S", 0.0)
+    monkeypatch.setattr(module, "LONGEST_S", 0.0)
+    turns, order = ComputingTurns(), list[str]()
+    stepping = threading.Event()
+
+    def encode() -> None:
+        with turns.slices():
+            for _ in range(200):
+                order.append("node")
+                stepping.wait(20)
+                turns.give_way()
+
+    thread = threading.Thread(target=encode)
+    with turns.step():
+        thread.start()
+    stepping.set()
+    while thread.is_alive():
+        with turns.step():
+            order.append("step")
+    thread.join()
+    nodes = [place for place, what in enumerate(order) if what == "node"]
+    assert len(nodes) == 200
+    assert not any(first == second == "step" for first, second in itertools.pairwise(order[nodes[0] : nodes[-1]]))
+
+
+def test_a_step_alone_never_waits() -> None:
+    turns = ComputingTurns()
+    for _ in range(3):
+        with turns.step():
+            pass
+
+
+def test_a_slice_goes_on_while_no_step_waits() -> None:
+    turns = ComputingTurns()
+    with turns.slices():
+        for _ in range(3):
+            turns.give_way()
+    with turns.step():
+        pass

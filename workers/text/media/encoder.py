@@ -1,0 +1,192 @@
+"""The thread that encodes pictures and recordings, and the embeddings that are kept."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shared.virtual_counters import VirtualCounters
+from workers.engine import Party
+from workers.text.media.projector import Embeddings, MediaChunk, Projector
+from workers.text.media.turns import ComputingTurns
+
+log = logging.getLogger("nexa.text")
+
+KEPT_BYTES = 128 * 1000 * 1000
+"""Of embeddings that nobody waits for. The same picture in another chat is not encoded again."""
+
+FAILED = "the model's projector failed on this picture or recording; the server's log has the reason"
+NOT_FINITE = "the model's projector makes no finite numbers of this picture or recording"
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A chunk that sequences of these parties need, and why it cannot be had."""
+
+    chunk: MediaChunk
+    parties: Counter[Party] = field(default_factory=Counter)
+    failure: str | None = None
+
+
+class MediaEncoder:
+    """Encodes each content once, and only as long as somebody wants it. Users take turns by the time that theirs took.
+
+    The least recently used embeddings leave first, when those that nobody wants are more than ``kept_bytes``.
+    ``encoded`` counts chunks, ``encode_s`` is what they took; it grows while one is encoded. All calls come from the
+    thread of the engine.
+    """
+
+    def __init__(self, projector: Projector, turns: ComputingTurns, kept_bytes: int = KEPT_BYTES) -> None:
+        self._projector = projector
+        self._turns = turns
+        self._kept_bytes = kept_bytes
+        self._changed = threading.Condition()
+        self._wanted: dict[bytes, _Wanted] = {}
+        self._queue: dict[bytes, None] = {}
+        self._done: OrderedDict[bytes, Embeddings] = OrderedDict()
+        self._counters = VirtualCounters[Party]()
+        self._current = b""
+        self._slice_began_at_s = 0.0
+        self._is_closed = self._is_stopped = False
+        self.encoded = 0
+        self.encode_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
+
+    def start(self) -> None:
+        """Begin to encode."""
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is still to be encoded."""
+        with self._changed:
+            return bool(self._queue)
+
+    def want(self, chunk: MediaChunk, party: Party) -> bool:
+        """Somebody needs a chunk until it is released. Whether its embeddings are at hand."""
+        with self._changed:
+            wanted = self._wanted.setdefault(chunk.key, _Wanted(chunk))
+            wanted.parties[party] += 1
+            self._counters.enter(party)
+            if chunk.key in self._done:
+                return True
+            if wanted.failure is None:
+                self._queue.setdefault(chunk.key)
+                self._changed.notify_all()
+            return False
+
+    def release(self, chunk: MediaChunk, party: Party) -> None:
+        """Somebody needs it no more. What nobody needs is not encoded; if that has begun, it ends."""
+        with self._changed:
+            wanted = self._wanted[chunk.key]
+            wanted.parties[party] -= 1
+            self._counters.leave(party)
+            if not wanted.parties[party]:
+                del wanted.parties[party]
+            if not wanted.parties:
+                del self._wanted[chunk.key]
+                self._queue.pop(chunk.key, None)
+                self._trim()
+
+    def embeddings(self, chunk: MediaChunk) -> Embeddings | None:
+        """The embeddings of a wanted chunk, once they are there."""
+        with self._changed:
+            if chunk.key not in self._done:
+                return None
+            self._done.move_to_end(chunk.key)
+            return self._done[chunk.key]
+
+    def failure(self, chunk: MediaChunk) -> str | None:
+        """Why a wanted chunk cannot be encoded, if that is so."""
+        with self._changed:
+            return self._wanted[chunk.key].failure
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a chunk is done, unless none is to be encoded."""
+        with self._changed:
+            if self._queue:
+                self._changed.wait(timeout_s)
+
+    def close(self) -> None:
+        """End the thread, within a slice. Nothing is encoded afterwards."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (wanted := self._next()) is not None:
+            self._encode(wanted)
+
+    def _next(self) -> _Wanted | None:
+        """What is encoded next, as soon as there is something; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._queue) or self._is_closed)
+            if self._is_closed:
+                return None
+            ranks = {key: min(map(self._counters.rank, self._wanted[key].parties)) for key in self._queue}
+            self._current = min(ranks, key=lambda key: ranks[key])
+            wanted = self._wanted[self._current]
+            for party in wanted.parties:
+                self._counters.take_turn(party)
+            return wanted
+
+    def _encode(self, wanted: _Wanted) -> None:
+        before_s, failure = self.encode_s, None
+        embeddings: Embeddings | None = None
+        with self._turns.slices():
+            self._slice_began_at_s, self._is_stopped = time.perf_counter(), False
+            try:
+                embeddings = self._projector.encode(wanted.chunk, self._go_on)
+            except Exception:
+                log.exception("a picture or recording was not encoded")
+                failure = FAILED
+            self._count_slice()
+        if embeddings is None and not self._is_stopped:
+            failure = FAILED
+        if embeddings is not None and not np.isfinite(embeddings).all():
+            embeddings, failure = None, NOT_FINITE
+        with self._changed:
+            self._note(wanted, embeddings, failure, self.encode_s - before_s)
+            self._changed.notify_all()
+
+    def _note(self, wanted: _Wanted, embeddings: Embeddings | None, failure: str | None, took_s: float) -> None:
+        """Keep what came of a chunk. One that was stopped and is wanted again by now stays in the queue."""
+        key = wanted.chunk.key
+        for user, weight in wanted.parties:
+            self._counters.charge((user, weight), took_s / len(wanted.parties) / weight)
+        if embeddings is not None:
+            self.encoded += 1
+            self._done[key] = embeddings
+            self._trim()
+        if key in self._wanted:
+            self._wanted[key].failure = failure
+        if embeddings is not None or failure is not None:
+            self._queue.pop(key, None)
+
+    def _go_on(self) -> bool:
+        """Between two nodes of the graph: let a step go first; whether anybody still wants the result."""
+        self._count_slice()
+        self._turns.give_way()
+        self._slice_began_at_s = time.perf_counter()
+        self._is_stopped = self._is_closed or self._current not in self._wanted
+        return not self._is_stopped
+
+    def _count_slice(self) -> None:
+        now_s = time.perf_counter()
+        self.encode_s += now_s - self._slice_began_at_s
+        self._slice_began_at_s = now_s
+
+    def _trim(self) -> None:
+        unwanted = [key for key in self._done if key not in self._wanted]
+        kept_bytes = sum(self._done[key].nbytes for key in unwanted)
+        for key in unwanted:
+            if kept_bytes <= self._kept_bytes:
+                return
+            kept_bytes -= self._done.pop(key).nbytes

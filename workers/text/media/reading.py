@@ -1,0 +1,95 @@
+"""From a chat's files to the chunks of its model's projector."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Collection
+
+import numpy as np
+
+from shared.wire.jobs import MediaKind
+from shared.wire.payloads import JobError
+from workers.text.cache.pseudo_tokens import pseudo_tokens
+from workers.text.media.markers import MediaPart
+from workers.text.media.media import DecodedMedium, DecodedPicture, DecodedRecording
+from workers.text.media.projector import MediaChunk, Projector
+from workers.text.media.spans import MediaSpan
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sandbox.messages import Decode
+from workers.text.sandbox.sandbox import Limit, LimitExceeded, Sandbox
+
+DECODING = Limits(cpu_s=30.0, memory_bytes=1500 * 1000 * 1000)
+"""For one file. The largest picture and the longest recording that are allowed take less."""
+
+NOT_SUPPORTED = "media_not_supported"
+
+
+class MediaReader:
+    """Reads files of the ``taken`` kinds for a ``projector``, None for a model without. Threads may share it."""
+
+    def __init__(self, sandbox: Sandbox, projector: Projector | None, taken: Collection[MediaKind]) -> None:
+        self._sandbox = sandbox
+        self._projector = projector
+        self._taken = taken
+        self._lock = threading.Lock()
+
+    def check(self, parts: list[MediaPart]) -> None:
+        """Check that the model takes all of these.
+
+        Raises:
+            JobError: 400, it does not.
+        """
+        for part in parts:
+            if part.kind not in self._taken:
+                message = f"{part.field}: expected text, got a {part.noun}, which this model does not take"
+                raise JobError(400, message, part.field, NOT_SUPPORTED)
+
+    def tokens(
+        self, part: MediaPart, data: memoryview, start: int, attempt: PreparationAttempt
+    ) -> tuple[list[int], list[MediaSpan]]:
+        """The tokens of one medium that begins at the place ``start`` of a prompt, and its chunks.
+
+        Raises:
+            JobError: 400, it is no such file, or the model cannot take it.
+            Cancelled: the attempt was cancelled.
+        """
+        tokens, spans = list[int](), list[MediaSpan]()
+        for piece in self._chunks(part, data, attempt):
+            if isinstance(piece, list):
+                tokens += [token for token in piece if token >= 0]  # the vocabulary may lack a marker
+                continue
+            spans.append(MediaSpan(start + len(tokens), piece))
+            tokens += pseudo_tokens(piece.key, piece.length, piece.positions)
+        return tokens, spans
+
+    def _chunks(self, part: MediaPart, data: memoryview, attempt: PreparationAttempt) -> list[list[int] | MediaChunk]:
+        assert self._projector is not None
+        medium = self._decoded(part, data, attempt)
+        try:
+            with self._lock:
+                return self._projector.chunks(medium)
+        except JobError as error:
+            failed = error.failed
+            raise JobError(failed.status, f"{part.field}: {failed.message}", part.field, failed.code) from None
+
+    def _decoded(self, part: MediaPart, data: memoryview, attempt: PreparationAttempt) -> DecodedMedium:
+        assert self._projector is not None
+        rate = self._projector.sample_rate if part.kind == "audio" else 0
+        try:
+            found = self._sandbox.decode(Decode(part.kind, bytes(data), part.field, rate), DECODING, attempt)
+        except LimitExceeded as exceeded:
+            raise _limit_error(part, exceeded.limit) from None
+        digest = hashlib.sha256(found.data)
+        digest.update(f"{part.kind} {rate} {found.width} {found.height}".encode())
+        if part.kind == "image":
+            pixels = np.frombuffer(found.data, np.uint8).reshape(found.height, found.width, 3)
+            return DecodedPicture(pixels, digest.digest())
+        return DecodedRecording(np.frombuffer(found.data, np.float32), digest.digest())
+
+
+def _limit_error(part: MediaPart, limit: Limit) -> JobError:
+    if limit is Limit.WAITING:
+        return JobError(503, f"{part.field}: the machine is too busy to decode it; try again later", part.field)
+    expected = f"a {part.noun} that is decoded within limits, got one that exceeds that of {limit}"
+    return JobError(400, f"{part.field}: expected {expected}", part.field, "invalid_media")
