@@ -59,8 +59,10 @@ def whole_prefix(tokens: Tokens[int], length: int) -> int:
 
 def positions_of(tokens: Tokens[int], length: int) -> int:
     """How many positions the first ``length`` tokens take; within a chunk, as many as it has tokens there at most."""
-    saved = 0
-    for place, token in enumerate(tokens[:length]):
+    prefix, saved = tokens[:length], 0
+    if is_text(prefix):
+        return length
+    for place, token in enumerate(prefix):
         if token < 0 and not _index(token):
             held = min(_length(token), length - place)
             saved += held - min(_positions(token), held)
