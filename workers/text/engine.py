@@ -178,7 +178,7 @@ class TextEngine(Generic[M]):
             return []
         emitted, generated = self._steps.advance(scheduled, logits)
         ended_at_s = time.monotonic()
-        self._observe(scheduled, ended_at_s - began_at_s)
+        self._observe(scheduled, ended_at_s - began_at_s - self._steps.waited_s)
         self._rate.count(generated, drafting_at_s, ended_at_s)
         self._totals.steps += 1
         return emitted
@@ -240,7 +240,8 @@ class TextEngine(Generic[M]):
         sequence.received_at_s = received_at_s
         sequence.user, sequence.weight = job.user, job.weight
         sequence.adapters = self._adapters_of(sequence.job)
-        sequence.cache_owner = job.user if self._options.share_prefixes == "user" else ""
+        owner = job.user if self._options.share_prefixes == "user" else ""
+        sequence.cache_owner = sequence.media_owner = owner
         if sequence.adapters:
             sequence.cache_owner = f"{sequence.cache_owner}\0{sequence.adapters}"
         if job.begun is not None:

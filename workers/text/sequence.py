@@ -60,7 +60,7 @@ class Sequence:
     ``predicted_tokens`` of it were drafted and drawn, ``mispredicted_tokens`` were drafted and not drawn.
 
     ``media`` are the chunks of pictures and recordings in the prompt, in order, whose places hold pseudo tokens
-    (:mod:`workers.text.cache.pseudo_tokens`).
+    (:mod:`workers.text.cache.pseudo_tokens`). Their embeddings are shared by sequences with the same ``media_owner``.
     """
 
     job_id: str
@@ -100,6 +100,7 @@ class Sequence:
     mispredicted_tokens: int = 0
     last_turn: int = 0
     media: list[MediaSpan] = field(default_factory=list)
+    media_owner: str = ""
 
     @property
     def party(self) -> Party:

@@ -24,10 +24,15 @@ FAILED = "the model's projector failed on this picture or recording; the server'
 NOT_FINITE = "the model's projector makes no finite numbers of this picture or recording"
 
 
+_Key = tuple[str, bytes]
+"""An owner, and the key of a chunk."""
+
+
 @dataclass(slots=True)
 class _Wanted:
     """A chunk that sequences of these parties need, and why it cannot be had."""
 
+    key: _Key
     chunk: MediaChunk
     parties: Counter[Party] = field(default_factory=Counter)
     failure: str | None = None
@@ -36,6 +41,7 @@ class _Wanted:
 class MediaEncoder:
     """Encodes each content once, and only as long as somebody wants it. Users take turns by the time that theirs took.
 
+    It is encoded once for each ``owner``: users who share nothing do not learn by its time that others have sent it.
     The least recently used embeddings leave first, when those that nobody wants are more than ``kept_bytes``.
     ``encoded`` counts chunks, ``encode_s`` is what they took; it grows while one is encoded. All calls come from the
     thread of the engine.
@@ -46,11 +52,11 @@ class MediaEncoder:
         self._turns = turns
         self._kept_bytes = kept_bytes
         self._changed = threading.Condition()
-        self._wanted: dict[bytes, _Wanted] = {}
-        self._queue: dict[bytes, None] = {}
-        self._done: OrderedDict[bytes, Embeddings] = OrderedDict()
+        self._wanted: dict[_Key, _Wanted] = {}
+        self._queue: dict[_Key, None] = {}
+        self._done: OrderedDict[_Key, Embeddings] = OrderedDict()
         self._counters = VirtualCounters[Party]()
-        self._current = b""
+        self._current: _Key = ("", b"")
         self._slice_began_at_s = 0.0
         self._is_closed = self._is_stopped = False
         self.encoded = 0
@@ -67,44 +73,47 @@ class MediaEncoder:
         with self._changed:
             return bool(self._queue)
 
-    def want(self, chunk: MediaChunk, party: Party) -> bool:
+    def want(self, chunk: MediaChunk, party: Party, owner: str = "") -> bool:
         """Somebody needs a chunk until it is released. Whether its embeddings are at hand."""
+        key = owner, chunk.key
         with self._changed:
-            wanted = self._wanted.setdefault(chunk.key, _Wanted(chunk))
+            wanted = self._wanted.setdefault(key, _Wanted(key, chunk))
             wanted.parties[party] += 1
             self._counters.enter(party)
-            if chunk.key in self._done:
+            if key in self._done:
                 return True
             if wanted.failure is None:
-                self._queue.setdefault(chunk.key)
+                self._queue.setdefault(key)
                 self._changed.notify_all()
             return False
 
-    def release(self, chunk: MediaChunk, party: Party) -> None:
+    def release(self, chunk: MediaChunk, party: Party, owner: str = "") -> None:
         """Somebody needs it no more. What nobody needs is not encoded; if that has begun, it ends."""
+        key = owner, chunk.key
         with self._changed:
-            wanted = self._wanted[chunk.key]
+            wanted = self._wanted[key]
             wanted.parties[party] -= 1
             self._counters.leave(party)
             if not wanted.parties[party]:
                 del wanted.parties[party]
             if not wanted.parties:
-                del self._wanted[chunk.key]
-                self._queue.pop(chunk.key, None)
+                del self._wanted[key]
+                self._queue.pop(key, None)
                 self._trim()
 
-    def embeddings(self, chunk: MediaChunk) -> Embeddings | None:
+    def embeddings(self, chunk: MediaChunk, owner: str = "") -> Embeddings | None:
         """The embeddings of a wanted chunk, once they are there."""
+        key = owner, chunk.key
         with self._changed:
-            if chunk.key not in self._done:
+            if key not in self._done:
                 return None
-            self._done.move_to_end(chunk.key)
-            return self._done[chunk.key]
+            self._done.move_to_end(key)
+            return self._done[key]
 
-    def failure(self, chunk: MediaChunk) -> str | None:
+    def failure(self, chunk: MediaChunk, owner: str = "") -> str | None:
         """Why a wanted chunk cannot be encoded, if that is so."""
         with self._changed:
-            return self._wanted[chunk.key].failure
+            return self._wanted[owner, chunk.key].failure
 
     def wait(self, timeout_s: float) -> None:
         """Wait until a chunk is done, unless none is to be encoded."""
@@ -144,21 +153,21 @@ class MediaEncoder:
             self._slice_began_at_s, self._is_stopped = time.perf_counter(), False
             try:
                 embeddings = self._projector.encode(wanted.chunk, self._go_on)
+                if embeddings is not None and not np.isfinite(embeddings).all():
+                    embeddings, failure = None, NOT_FINITE
             except Exception:
                 log.exception("a picture or recording was not encoded")
-                failure = FAILED
+                embeddings, failure = None, FAILED
             self._count_slice()
-        if embeddings is None and not self._is_stopped:
+        if embeddings is None and failure is None and not self._is_stopped:
             failure = FAILED
-        if embeddings is not None and not np.isfinite(embeddings).all():
-            embeddings, failure = None, NOT_FINITE
         with self._changed:
             self._note(wanted, embeddings, failure, self.encode_s - before_s)
             self._changed.notify_all()
 
     def _note(self, wanted: _Wanted, embeddings: Embeddings | None, failure: str | None, took_s: float) -> None:
         """Keep what came of a chunk. One that was stopped and is wanted again by now stays in the queue."""
-        key = wanted.chunk.key
+        key = wanted.key
         for user, weight in wanted.parties:
             self._counters.charge((user, weight), took_s / len(wanted.parties) / weight)
         if embeddings is not None:

@@ -15,7 +15,8 @@ class ComputingTurns:
     """Who computes: the decode loop a step, or the encoder a slice, in turns as long as both want to.
 
     A slice ends, where a step waits for that, as soon as it has taken as long as the last step. So each gets half of
-    the time, and no stream waits for longer than about twice its usual step.
+    the time, and no stream waits for longer than about twice its usual step. ``waited_s`` is how long the last step
+    waited.
     """
 
     def __init__(self) -> None:
@@ -23,15 +24,18 @@ class ComputingTurns:
         self._is_taken = self._step_waits = self._slice_waits = self._last_was_step = False
         self._slice_s = SHORTEST_S
         self._slice_began_at_s = 0.0
+        self.waited_s = 0.0
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """Within the block, the decode loop computes."""
+        wanted_at_s = time.monotonic()
         with self._changed:
             self._step_waits = True
             self._changed.wait_for(lambda: not self._is_taken and not (self._slice_waits and self._last_was_step))
             self._is_taken, self._step_waits, self._last_was_step = True, False, True
         began_at_s = time.monotonic()
+        self.waited_s = began_at_s - wanted_at_s
         try:
             yield
         finally:

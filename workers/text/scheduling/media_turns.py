@@ -17,13 +17,13 @@ from workers.text.sequence import Sequence, SequenceState
 class EmbeddingSource(Protocol):
     """Where embeddings come from."""
 
-    def want(self, chunk: MediaChunk, party: Party) -> bool:
-        """They are needed until they are released. Whether they are at hand."""
+    def want(self, chunk: MediaChunk, party: Party, owner: str) -> bool:
+        """They are needed until they are released. Whether they are at hand, for those of this owner."""
 
-    def release(self, chunk: MediaChunk, party: Party) -> None:
+    def release(self, chunk: MediaChunk, party: Party, owner: str) -> None:
         """They are not needed any more."""
 
-    def embeddings(self, chunk: MediaChunk) -> Embeddings | None:
+    def embeddings(self, chunk: MediaChunk, owner: str) -> Embeddings | None:
         """The embeddings, once they are there."""
 
 
@@ -44,8 +44,9 @@ class MediaTurns:
         if self._source is None or not sequence.media:
             return
         lacking = [span for span in sequence.media if span.end > sequence.computed]
-        at_hand = sum([self._source.want(span.chunk, sequence.party) for span in lacking])
-        self._wanted[sequence] = lacking
+        at_hand = sum([self._source.want(span.chunk, sequence.party, sequence.media_owner) for span in lacking])
+        if lacking:
+            self._wanted[sequence] = lacking
         if not sequence.reached:  # else it was preempted, and has been counted
             self.reused += len(sequence.media) - len(lacking) + at_hand
 
@@ -71,11 +72,11 @@ class MediaTurns:
         if self._source is None or sequence.state is not SequenceState.PREFILL or sequence.pending_text:
             return False
         span = sequence.next_medium
-        return span is not None and self._source.embeddings(span.chunk) is not None
+        return span is not None and self._source.embeddings(span.chunk, sequence.media_owner) is not None
 
     def _release(self, sequence: Sequence, span: MediaSpan) -> None:
         assert self._source is not None
-        self._source.release(span.chunk, sequence.party)
+        self._source.release(span.chunk, sequence.party, sequence.media_owner)
         self._wanted[sequence].remove(span)
         if not self._wanted[sequence]:
             del self._wanted[sequence]

@@ -38,6 +38,11 @@ class MediaComputing:
         """Within the block, the decoder computes, and the encoder waits."""
         return self._turns.step()
 
+    @property
+    def waited_s(self) -> float:
+        """How long the last step waited for the encoder."""
+        return self._turns.waited_s
+
     def decode(self, decoder: BatchDecoder, part: ScheduledTokens) -> NDArray[np.float32]:
         """Compute the embeddings of a step, whose cells are reserved; returns their logits as decoders do.
 
@@ -47,7 +52,7 @@ class MediaComputing:
         assert isinstance(decoder, MediaDecoder)
         span, sequence = part.span, part.sequence
         assert span is not None
-        embeddings = self.encoder.embeddings(span.chunk)
+        embeddings = self.encoder.embeddings(span.chunk, sequence.media_owner)
         assert embeddings is not None
         first = sequence.computed - span.start
         positions = span.chunk.position_rows(sequence.position(span.start))[:, first : first + part.length]
@@ -63,7 +68,7 @@ class MediaComputing:
         """The sequences that cannot go on, as a medium of theirs cannot be encoded."""
         found: dict[Sequence, Failed] = {}
         for sequence, span in turns.waiting():
-            reason = self.encoder.failure(span.chunk)
+            reason = self.encoder.failure(span.chunk, sequence.media_owner)
             if reason is not None:
                 found[sequence] = Failed(500, f"messages: {reason}", "messages", "media_failed")
         return list(found.items())

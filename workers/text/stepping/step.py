@@ -57,6 +57,11 @@ class StepRunner:
         with nullcontext() if self._media is None else self._media.step():
             return self._decode(scheduled)
 
+    @property
+    def waited_s(self) -> float:
+        """How long the last step waited for the encoder of pictures, with which it takes turns."""
+        return 0.0 if self._media is None else self._media.waited_s
+
     def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         adapters = scheduled[0].sequence.adapters
         if adapters != self._used_adapters:

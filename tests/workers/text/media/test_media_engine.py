@@ -85,6 +85,20 @@ def test_the_same_picture_in_another_chat_is_not_encoded_again(engine: LlamaEngi
     assert engine.stats().media_reused == CHUNKS
 
 
+def test_users_who_share_nothing_do_not_share_embeddings(model_path: Path, projector: SeenProjector) -> None:
+    with seeing_engine(model_path, projector, share_prefixes="user") as engine:
+        for user, encoded in (("one", CHUNKS), ("two", 2 * CHUNKS), ("one", 2 * CHUNKS)):
+            asked = chat([f"What is it, {len(projector.seen)}?", 0])
+            assert answer(engine, asked, [RED], user=user).done is not None
+            assert len(projector.encoded) == encoded
+
+
+def test_nothing_of_ended_chats_is_wanted(engine: LlamaEngine) -> None:
+    for _ in range(3):  # the later ones find all in the KV cache
+        answer(engine, chat(["What is it?", 0]), [RED])
+    assert not engine._scheduler.media._wanted
+
+
 def test_a_later_picture_is_not_answered_from_the_first(
     engine: LlamaEngine, projector: SeenProjector, model_path: Path
 ) -> None:

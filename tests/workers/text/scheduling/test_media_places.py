@@ -24,14 +24,14 @@ class EmbeddingShelf:
         self.wanted: list[bytes] = []
         self.there: set[bytes] = set()
 
-    def want(self, chunk: MediaChunk, party: Party) -> bool:
+    def want(self, chunk: MediaChunk, party: Party, owner: str) -> bool:
         self.wanted.append(chunk.key)
         return chunk.key in self.there
 
-    def release(self, chunk: MediaChunk, party: Party) -> None:
+    def release(self, chunk: MediaChunk, party: Party, owner: str) -> None:
         self.wanted.remove(chunk.key)
 
-    def embeddings(self, chunk: MediaChunk) -> Embeddings | None:
+    def embeddings(self, chunk: MediaChunk, owner: str) -> Embeddings | None:
         return np.zeros((chunk.length, 2), np.float32) if chunk.key in self.there else None
 
 
@@ -89,6 +89,10 @@ def test_only_what_the_cache_lacks_is_wanted_and_only_until_it_is_there() -> Non
     turns.advance(sequence)
     assert not shelf.wanted
     turns.stop(sequence)
+    sequence.computed = 205
+    turns.start(sequence)
+    turns.stop(sequence)
+    assert not turns._wanted  # no ended chat is kept, whether something was wanted for it or not
 
 
 def test_only_causal_chunks_are_cut() -> None:
