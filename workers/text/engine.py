@@ -27,7 +27,7 @@ from workers.text.lanes import PreparationLanes
 from workers.text.media.reading import MediaReader
 from workers.text.model import DecoderSize, LastingModel, TextModel
 from workers.text.options import TextOptions
-from workers.text.preparation import JobPreparer, takes_long
+from workers.text.preparation import JobPreparer, has_files, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.prompts.tokenizing import Tokenizer
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
@@ -128,7 +128,8 @@ class TextEngine(Generic[M]):
         prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())
         if isinstance(job.work, TokenizeJob):
             prepare = partial(self._tokenizer.tokenize, job.work, job.blobs)
-        future = self._lanes.submit(job.job_id, job.party, prepare, takes_long=takes_long(job.work))
+        kinds = has_grammar(job.work), has_files(job.work)
+        future = self._lanes.submit(job.job_id, job.party, prepare, *kinds)
         self._preparing[job.job_id] = future
         if isinstance(job.work, TextJob) and not self._scheduler.has_running(job.party):
             self._newcomers.append(future)

@@ -16,10 +16,11 @@ from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.constraints.constraint import TokenConstraint
 from workers.text.grammars import GrammarStore
 from workers.text.media.markers import has_media
+from workers.text.media.reading import TooManyTokens
 from workers.text.output.assembler import TextAssembler
 from workers.text.output.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
 from workers.text.prompts.last_turn import last_turn
-from workers.text.prompts.prompt_tokens import PromptParts, PromptTokens
+from workers.text.prompts.prompt_tokens import PromptContent, PromptParts, PromptTokens
 from workers.text.sampling.dry import RepetitionPenalty, has_dry
 from workers.text.sampling.sampler import Sampler
 from workers.text.sandbox.attempt import PreparationAttempt
@@ -70,7 +71,7 @@ class JobPreparer:
         job, chat = parts.job, parts.chat
         _check_echo(job, parts)
         self._check_length(job, ((job.prompt or "") if chat is None else chat.text) + (job.suffix or ""))
-        content = self._prompts.content(parts, engine_job.blobs, attempt)
+        content = self._content(parts, engine_job, attempt)
         prompt = content.tokens or [max(self._vocabulary.bos, 0)]
         max_tokens = self._fit(job, len(prompt))
         self._check_bias(job)
@@ -99,6 +100,14 @@ class JobPreparer:
             media=content.media,
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
+
+    def _content(self, parts: PromptParts, engine_job: EngineJob, attempt: PreparationAttempt) -> PromptContent:
+        if parts.markers is not None:
+            self._constraint(parts.job, parts.chat, attempt)  # if it needs time, before files are read twice
+        try:
+            return self._prompts.content(parts, engine_job.blobs, attempt, self._context_tokens)
+        except TooManyTokens as error:
+            raise self._too_long(parts.job, f"at least {error.tokens}") from None
 
     def _sampler(self, engine_job: EngineJob, job: TextJob, prompt: list[int]) -> Sampler:
         text = text_only(prompt)  # pictures repeat nothing that could be said
@@ -163,12 +172,15 @@ class JobPreparer:
             constraint.accept(token)
 
 
-def takes_long(work: Work) -> bool:
-    """Whether a job may take long to prepare: its answer is constrained, or its chat has pictures or recordings."""
+def has_grammar(work: Work) -> bool:
+    """Whether the answer to a job is constrained."""
+    return isinstance(work, TextJob) and bool(work.constraint or offered_tools(work))
+
+
+def has_files(work: Work) -> bool:
+    """Whether the chat of a job has pictures or recordings."""
     text = work.text if isinstance(work, TokenizeJob) else work
-    if not isinstance(text, TextJob):
-        return False
-    return has_media(text.messages) or (text is work and bool(text.constraint or offered_tools(text)))
+    return isinstance(text, TextJob) and has_media(text.messages)
 
 
 def _check_echo(job: TextJob, parts: PromptParts) -> None:

@@ -13,7 +13,7 @@ from workers.chat.model_chat import Prompt
 from workers.text.chats import ModelChats
 from workers.text.grammars import content_key, limit_error
 from workers.text.media.markers import MediaMarkers, MediaPart, markers_of
-from workers.text.media.reading import MediaReader
+from workers.text.media.reading import ChatMedia, MediaReader
 from workers.text.media.spans import MediaSpan
 from workers.text.prompts.infilling import infill_tokens
 from workers.text.sandbox.attempt import PreparationAttempt
@@ -79,19 +79,22 @@ class PromptTokens:
         parts: PromptParts,
         blobs: Sequence[memoryview],
         attempt: PreparationAttempt,
+        most_tokens: int,
         add_special: bool = True,
     ) -> PromptContent:
         """The tokens of a prompt; ``parts`` is what :meth:`rendered` returned, ``blobs`` are the job's.
 
-        ``add_special`` adds BOS and EOS to a text if the model wants them.
+        ``add_special`` adds BOS and EOS to a text if the model wants them. Media are read up to ``most_tokens``.
 
         Raises:
-            JobError: 400, there is no such token, or the model cannot fill in the middle, or a medium cannot be read.
+            JobError: 400, there is no such token, or the model cannot fill in the middle, or a medium cannot be read;
+                503, that takes too long.
+            TooManyTokens: the prompt has more with its media.
             Cancelled: the attempt was cancelled.
         """
         job, chat = parts.job, parts.chat
         if chat is not None and parts.markers is not None:
-            return self._with_media(job, chat, parts.markers, blobs, attempt)
+            return self._with_media(job, chat, parts.markers, ChatMedia(self._media, blobs, attempt, most_tokens))
         return PromptContent(self._text_tokens(job, chat, add_special))
 
     def _text_tokens(self, job: TextJob, chat: Prompt | None, add_special: bool) -> list[int]:
@@ -108,14 +111,7 @@ class PromptTokens:
             return self._behind_context(job, tokens)
         return self._vocabulary.tokenize(job.prompt or "", add_special, parse_special=job.parse_special)
 
-    def _with_media(
-        self,
-        job: TextJob,
-        chat: Prompt,
-        markers: MediaMarkers,
-        blobs: Sequence[memoryview],
-        attempt: PreparationAttempt,
-    ) -> PromptContent:
+    def _with_media(self, job: TextJob, chat: Prompt, markers: MediaMarkers, media: ChatMedia) -> PromptContent:
         """A chat's texts as its template renders them, and what the projector makes of its media."""
         pieces = [piece for text in chat.pieces for piece in markers.split(text)]
         markers.check(pieces)
@@ -123,7 +119,7 @@ class PromptTokens:
         spans = list[MediaSpan]()
         for place, piece in enumerate([*pieces, *chat.continued]):
             if isinstance(piece, MediaPart):
-                of_medium, chunks = self._media.tokens(piece, blobs[piece.blob], len(tokens), attempt)
+                of_medium, chunks = media.tokens(piece, len(tokens))
                 tokens += of_medium
                 spans += chunks
             elif place:

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from shared.wire.jobs import TokenizeJob, TokenOutput
 from shared.wire.payloads import JobError, Tokenized
-from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.media.reading import TooManyTokens
+from workers.text.prompts.prompt_tokens import PromptParts, PromptTokens
 from workers.text.sandbox.attempt import PreparationAttempt
 from workers.text.vocabulary import Vocabulary
 
 MAX_LISTED = {TokenOutput.IDS: 1024 * 1024, TokenOutput.PIECES: 256 * 1024}
 """Tokens that are listed, and with their texts. Others count any number."""
+
+COUNTED_CONTEXTS = 8
+"""So many times the context's tokens are counted in a chat with media: what a projector makes of them takes memory."""
 
 
 class Tokenizer:
@@ -35,7 +39,7 @@ class Tokenizer:
             for token in job.text.prompt_tokens or ():
                 self._prompts.check_token(token, "tokens")
         chat = self._prompts.rendered(job.text, attempt)
-        tokens = self._prompts.content(chat, blobs, attempt, job.add_special).tokens
+        tokens = self._tokens(chat, blobs, attempt, job.add_special)
         count, context = len(tokens), self._context_tokens
         _check_number(count, job.output)
         if chat.markers is not None and job.output in (TokenOutput.IDS, TokenOutput.PIECES, TokenOutput.TEXT):
@@ -54,6 +58,16 @@ class Tokenizer:
             case TokenOutput.ENDS:
                 ends = [self._vocabulary.bos_text.encode(), self._vocabulary.eos_text.encode()]
                 return Tokenized(count, context, pieces=ends)
+
+    def _tokens(
+        self, parts: PromptParts, blobs: Sequence[memoryview], attempt: PreparationAttempt, add_special: bool
+    ) -> list[int]:
+        most = COUNTED_CONTEXTS * self._context_tokens
+        try:
+            return self._prompts.content(parts, blobs, attempt, most, add_special).tokens
+        except TooManyTokens as error:
+            expected = f"messages: expected at most {most} tokens with pictures and recordings, got at least"
+            raise JobError(400, f"{expected} {error.tokens}", "messages") from None
 
 
 def _check_number(count: int, output: TokenOutput) -> None:

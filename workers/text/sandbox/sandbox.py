@@ -190,10 +190,11 @@ class Sandbox:
         raise JobError(503, "the processes that prepare requests have ended; try again later")
 
     def _try(self, task: Task, attempt: PreparationAttempt, limits: Limits) -> Reply:
-        call = Call(task, limits.cpu_s, limits.memory_bytes, attempt.in_background)
+        in_background = attempt.in_background and not isinstance(task, Decode)
+        call = Call(task, limits.cpu_s, limits.memory_bytes, in_background)
         if isinstance(task, Compile):
             self._prepare_grammars()
-        is_reusable = not isinstance(task, Compile) and not attempt.in_background
+        is_reusable = not isinstance(task, Compile) and not in_background
         child = self._take(is_reusable)
         try:
             with attempt.killed_by(child.kill):

@@ -27,6 +27,7 @@ from tests.support.engines.speculating import draft_always
 from workers.engine import DiskPlace, EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.text.cache.disk.costs import ReadCosts
+from workers.text.media import reading
 from workers.text.speculation.options import SpeculationOptions
 
 RED, BLUE = png("red"), png("blue")
@@ -249,6 +250,30 @@ def test_text_that_looks_like_a_marker_is_text(engine: LlamaEngine, projector: S
     assert without.started is not None
     of_picture = projector.rows * projector.columns + projector.rows + 3
     assert abs(found.started.prompt_tokens - without.started.prompt_tokens - of_picture) <= 2
+
+
+def test_a_file_is_read_once_however_often_a_chat_has_it(engine: LlamaEngine, projector: SeenProjector) -> None:
+    found = answer(engine, chat([0, "and", 0], "Two.", [1, 0]), [RED, BLUE])
+    assert found.done is not None
+    assert len(projector.seen) == 2
+
+
+def test_what_does_not_fit_the_context_is_not_read(model_path: Path) -> None:
+    projector = SeenProjector(rows=40, columns=10)  # 440 tokens each, of 1024
+    pictures = [png(colour) for colour in ("red", "blue", "lime", "white", "black")]
+    with seeing_engine(model_path, projector) as engine:
+        found = answer(engine, chat([0, 1, 2, 3, 4]), pictures)
+        assert found.failed is not None
+        assert (found.failed.status, found.failed.param) == (400, "messages")
+        assert found.failed.code == "context_length_exceeded"
+        assert len(projector.seen) == 3
+
+
+def test_files_that_take_long_together_are_refused(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "READING_S", 5.0)  # less than one file may take
+    found = answer(engine, chat(["See", 0]), [RED])
+    assert found.failed is not None
+    assert (found.failed.status, found.failed.param) == (503, "messages.0.content.1")
 
 
 def test_pixels_reach_the_projector(engine: LlamaEngine, projector: SeenProjector) -> None:
