@@ -41,6 +41,8 @@ def is_text(tokens: Tokens[int]) -> bool:
 
 def text_run(tokens: Tokens[int], begin: int) -> int:
     """How many tokens of text there are from ``begin`` on, up to the next chunk or the end."""
+    if not begin and is_text(tokens):
+        return len(tokens)
     return next((place for place in range(begin, len(tokens)) if tokens[place] < 0), len(tokens)) - begin
 
 

@@ -1,4 +1,4 @@
-"""The engine with real llama.cpp and the small pairs of scripts/make_media: colours are named, and reused as computed."""
+"""The engine with real llama.cpp and the small pairs of scripts/make_media: colours are named, pictures are reused."""
 
 from __future__ import annotations
 

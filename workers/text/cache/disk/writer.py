@@ -131,7 +131,7 @@ class PrefixWriter:
                 saved = self._queue.popleft()
                 self._queued_bytes -= saved.state.nbytes
                 return saved
-            held = [saved for saved in reversed(self._host.all()) if _is_written(saved)]
+            held = [saved for saved in reversed(self._host.all()) if saved in self._done or _is_written(saved)]
             now_s = time.monotonic()
             self._since_s = {saved: self._since_s.get(saved, now_s) for saved in held}
             self._done &= set(held)
