@@ -46,9 +46,13 @@ def prompt_order(prompts: list[Sequence], turns: FairTurns, left_out: Sequence |
 
 
 def oldest_without(scheduled: list[ScheduledTokens], running: Iterable[Sequence]) -> Sequence | None:
-    """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step."""
+    """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step.
+
+    One that is at a picture or recording is not left out: it could have none.
+    """
     adapters = scheduled[0].sequence.adapters
-    filling = (s for s in running if s.state is SequenceState.PREFILL and s.adapters == adapters)
+    prefilling = (s for s in running if s.state is SequenceState.PREFILL and s.adapters == adapters)
+    filling = (sequence for sequence in prefilling if sequence.pending_text)
     oldest = next(filling, None)
     return None if any(part.sequence is oldest for part in scheduled) else oldest
 

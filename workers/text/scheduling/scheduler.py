@@ -148,9 +148,10 @@ class Scheduler:
             return
         group = self._adapter_turns.group_of(scheduled[0].sequence)
         self.media.is_next = scheduled[0].span is None
-        group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
-        if not group.prompts_turn:
-            group.left_out = oldest_without(scheduled, self.running)
+        if self.media.is_next:  # steps with embeddings change nothing in the turns of texts
+            group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
+            if not group.prompts_turn:
+                group.left_out = oldest_without(scheduled, self.running)
         for part in scheduled:
             sequence = part.sequence
             end = sequence.computed + part.length

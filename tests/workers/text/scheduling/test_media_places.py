@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.engines.seeing import SeenChunk
-from tests.support.workers.scheduler_loop import WAITING, Loop, numbers
+from tests.support.workers.scheduler_loop import PREFILL, WAITING, Loop, numbers
 from workers.engine import Party
 from workers.text.cache.pseudo_tokens import pseudo_tokens
 from workers.text.media.projector import Embeddings, MediaChunk
 from workers.text.media.spans import MediaSpan, position_of
 from workers.text.scheduling.checkpoint_places import places_of
 from workers.text.scheduling.media_turns import MediaTurns, embeddings_length
+from workers.text.scheduling.prompt_order import oldest_without
+from workers.text.scheduling.scheduled import ScheduledTokens
 from workers.text.sequence import Sequence
 
 CHUNK = SeenChunk(b"k" * 32, 10, 20, True, 4)
@@ -102,3 +104,15 @@ def test_only_causal_chunks_are_cut() -> None:
     assert embeddings_length(sequence, MediaSpan(5, SeenChunk(b"k" * 32, 10, 20, False, 1)), 64) == 200
     sequence.computed = 190
     assert embeddings_length(sequence, MediaSpan(5, CHUNK), 64) == 15
+
+
+def test_a_prompt_that_waits_for_its_picture_is_not_left_out() -> None:
+    loop = Loop(cells=4000)
+    sequences = [with_picture(loop, 5, 10), loop.add(numbers(1000, 400)), loop.add(numbers(2000, 20))]
+    for sequence in sequences:
+        sequence.move(PREFILL)
+    waiting, long, short = sequences
+    waiting.computed = 5
+    assert oldest_without([ScheduledTokens(short, 20, True)], sequences) is long
+    waiting.computed = 4
+    assert oldest_without([ScheduledTokens(short, 20, True)], sequences) is waiting
