@@ -110,10 +110,10 @@ class MediaEncoder:
             self._done.move_to_end(key)
             return self._done[key]
 
-    def failure(self, chunk: MediaChunk, owner: str = "") -> str | None:
-        """Why a wanted chunk cannot be encoded, if that is so."""
+    def failures(self) -> dict[tuple[str, bytes], str]:
+        """Why wanted chunks cannot be encoded, by their owners and keys."""
         with self._changed:
-            return self._wanted[owner, chunk.key].failure
+            return {key: wanted.failure for key, wanted in self._wanted.items() if wanted.failure is not None}
 
     def wait(self, timeout_s: float) -> None:
         """Wait until a chunk is done, unless none is to be encoded."""

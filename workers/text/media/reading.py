@@ -124,7 +124,7 @@ class ChatMedia:
             if isinstance(piece, list):
                 tokens += [token for token in piece if token >= 0]  # the vocabulary may lack a marker
                 continue
-            spans.append(MediaSpan(start + len(tokens), piece))
+            spans.append(MediaSpan(start + len(tokens), piece, part.field))
             tokens += pseudo_tokens(piece.key, piece.length, piece.positions)
         if start + len(tokens) > self._most_tokens:
             raise TooManyTokens(start + len(tokens))

@@ -10,10 +10,11 @@ from workers.text.media.projector import MediaChunk
 
 @dataclass(frozen=True, slots=True)
 class MediaSpan:
-    """The tokens from ``start`` to before ``end`` are those of ``chunk``."""
+    """The tokens from ``start`` to before ``end`` are those of ``chunk``. ``field`` names its medium in errors."""
 
     start: int
     chunk: MediaChunk
+    field: str = "messages"
 
     @property
     def end(self) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from msgspec.structs import replace
+import msgspec
 
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import JobError
@@ -63,7 +63,7 @@ class PromptTokens:
         markers = markers_of(job.messages)
         if markers is not None:
             self._media.check(markers.parts)
-            job = replace(job, messages=markers.messages)
+            job = msgspec.structs.replace(job, messages=markers.messages)
         task = self._chats.rendering(job)
         try:
             return PromptParts(job, self._sandbox.render(task, attempt), markers)
@@ -128,7 +128,7 @@ class PromptTokens:
                 tokens += self._vocabulary.tokenize(piece, add_special=False, parse_special=True)
         behind = self._behind_context(job, tokens)
         moved = len(behind) - len(tokens)
-        return PromptContent(behind, [MediaSpan(span.start + moved, span.chunk) for span in spans])
+        return PromptContent(behind, [replace(span, start=span.start + moved) for span in spans])
 
     def _adds_bos(self, chat: Prompt) -> bool:
         bos = self._vocabulary.bos_text

@@ -67,10 +67,12 @@ class MediaComputing:
     def failed(self, turns: MediaTurns) -> list[tuple[Sequence, Failed]]:
         """The sequences that cannot go on, as a medium of theirs cannot be encoded."""
         found: dict[Sequence, Failed] = {}
-        for sequence, span in turns.waiting():
-            reason = self.encoder.failure(span.chunk, sequence.media_owner)
+        failures = self.encoder.failures()
+        for sequence, span in turns.waiting() if failures else []:
+            reason = failures.get((sequence.media_owner, span.chunk.key))
             if reason is not None:
-                found[sequence] = Failed(500, f"messages: {reason}", "messages", "media_failed")
+                failed = Failed(500, f"{span.field}: {reason}", span.field, "media_failed")
+                found.setdefault(sequence, failed)
         return list(found.items())
 
     def wait(self, timeout_s: float) -> None:

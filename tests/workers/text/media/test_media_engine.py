@@ -206,7 +206,7 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
         }
         both = answers(engine, jobs)
         assert both["picture"].failed is not None
-        assert (both["picture"].failed.status, both["picture"].failed.param) == (500, "messages")
+        assert (both["picture"].failed.status, both["picture"].failed.param) == (500, "messages.0.content.0")
         assert both["stream"].text == alone.text
         projector.changed = lambda embeddings: embeddings
         assert answer(engine, chat([0, "What?"]), [RED]).done is not None
