@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
+from msgspec import structs
 
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import JobError
@@ -63,7 +63,7 @@ class PromptTokens:
         markers = markers_of(job.messages)
         if markers is not None:
             self._media.check(markers.parts)
-            job = msgspec.structs.replace(job, messages=markers.messages)
+            job = structs.replace(job, messages=markers.messages)
         task = self._chats.rendering(job)
         try:
             return PromptParts(job, self._sandbox.render(task, attempt), markers)
