@@ -276,6 +276,16 @@ def test_files_that_take_long_together_are_refused(engine: LlamaEngine, monkeypa
     assert (found.failed.status, found.failed.param) == (503, "messages.0.content.1")
 
 
+def test_no_process_that_decodes_files_renders_chats(engine: LlamaEngine) -> None:
+    answer(engine, chat([0]), [RED])
+    answer(engine, chat("Hi"))
+    sandbox = engine._sandbox
+    assert sandbox is not None
+    chats, files = ({child._number for child in idle} for idle in (sandbox._idle, sandbox._idle_with_files))
+    assert len(files) == 1
+    assert not chats & files
+
+
 def test_pixels_reach_the_projector(engine: LlamaEngine, projector: SeenProjector) -> None:
     answer(engine, chat([0]), [png("lime", (5, 3))])
     assert picture_of(projector).shape == (3, 5, 3)
