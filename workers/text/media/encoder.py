@@ -57,6 +57,7 @@ class MediaEncoder:
         self._done: OrderedDict[_Key, Embeddings] = OrderedDict()
         self._counters = VirtualCounters[Party]()
         self._current: _Key = ("", b"")
+        self._payers: list[Party] = []
         self._slice_began_at_s = 0.0
         self._is_closed = self._is_stopped = False
         self.encoded = 0
@@ -142,7 +143,8 @@ class MediaEncoder:
             ranks = {key: min(map(self._counters.rank, self._wanted[key].parties)) for key in self._queue}
             self._current = min(ranks, key=lambda key: ranks[key])
             wanted = self._wanted[self._current]
-            for party in wanted.parties:
+            self._payers = list(wanted.parties)  # also those who leave before its end
+            for party in self._payers:
                 self._counters.take_turn(party)
             return wanted
 
@@ -168,8 +170,8 @@ class MediaEncoder:
     def _note(self, wanted: _Wanted, embeddings: Embeddings | None, failure: str | None, took_s: float) -> None:
         """Keep what came of a chunk. One that was stopped and is wanted again by now stays in the queue."""
         key = wanted.key
-        for user, weight in wanted.parties:
-            self._counters.charge((user, weight), took_s / len(wanted.parties) / weight)
+        for user, weight in filter(self._counters.has_work, self._payers):
+            self._counters.charge((user, weight), took_s / len(self._payers) / weight)
         if embeddings is not None:
             self.encoded += 1
             self._done[key] = embeddings
