@@ -113,10 +113,14 @@ class CountedChats:
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0, **fields}
         answer = self.server.post(PATH, body)
         usage = answer["usage"]
-        with self._lock:
-            self._prompt_tokens += usage["prompt_tokens"]
+        self.note(usage["prompt_tokens"])
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
         return ChatAnswer(answer["choices"][0]["message"]["content"], usage["prompt_tokens"], cached)
+
+    def note(self, prompt_tokens: int) -> None:
+        """Somebody has asked something else."""
+        with self._lock:
+            self._prompt_tokens += prompt_tokens
 
     def encoded(self) -> int:
         """The pieces of media that the worker has computed so far, all chats that were asked included."""
