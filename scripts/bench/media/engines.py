@@ -33,9 +33,10 @@ def opened(pair: str, slots: int, with_projector: bool = True) -> Iterator[Llama
     """An engine on the CPU, on all cores."""
     files, threads = made(pair), len(os.sched_getaffinity(0))
     native = LlamaCppOptions(gpu_layers=0)
-    sizes = {"slots": slots, "context_tokens": CONTEXT_TOKENS, "kv_tokens": KV_TOKENS}
     mmproj = str(files.projector) if with_projector else ""
-    engine = LlamaEngine(LlamaOptions(str(files.model), threads, **sizes, native=native, mmproj=mmproj))
+    path = str(files.model)
+    options = LlamaOptions(path, threads, slots, CONTEXT_TOKENS, KV_TOKENS, native=native, mmproj=mmproj)
+    engine = LlamaEngine(options)
     engine.load(lambda _fraction: None)
     try:
         yield engine

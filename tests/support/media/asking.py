@@ -89,7 +89,7 @@ def _token(server: RunningServer, model: str, text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAnswer:
+class AnsweredChat:
     """The answer to a chat of ``prompt_tokens``, of which ``cached_tokens`` were cached."""
 
     text: str
@@ -108,14 +108,14 @@ class CountedChats:
         self._prompt_tokens = self._row()["prompt_tokens"]
         self._lock = threading.Lock()
 
-    def ask(self, messages: Messages, max_tokens: int = 6, **fields: Any) -> ChatAnswer:
+    def ask(self, messages: Messages, max_tokens: int = 6, **fields: Any) -> AnsweredChat:
         """The answer, always of the likeliest tokens."""
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0, **fields}
         answer = self.server.post(PATH, body)
         usage = answer["usage"]
         self.note(usage["prompt_tokens"])
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-        return ChatAnswer(answer["choices"][0]["message"]["content"], usage["prompt_tokens"], cached)
+        return AnsweredChat(answer["choices"][0]["message"]["content"], usage["prompt_tokens"], cached)
 
     def note(self, prompt_tokens: int) -> None:
         """Somebody has asked something else."""

@@ -12,9 +12,13 @@ from openai import OpenAI
 from tests.support.media.asking import (
     AFTER,
     BEFORE,
+    PATH,
+    SYSTEM,
+    Messages,
     asked,
     colour_chat,
     colour_file,
+    in_base64,
     named,
     names_of,
     said,
@@ -34,9 +38,9 @@ def client(seeing: RunningServer) -> Iterator[OpenAI]:
         yield made
 
 
-def answered(client: OpenAI, messages: Any, **fields: Any) -> str:
+def answered(client: OpenAI, messages: Any) -> str:
     """What the model says of itself, with no word of it given."""
-    chat = client.chat.completions.create(model="smolvlm", messages=messages, max_tokens=6, temperature=0, **fields)
+    chat = client.chat.completions.create(model="smolvlm", messages=messages, max_tokens=6, temperature=0)
     return chat.choices[0].message.content or ""
 
 
@@ -91,15 +95,21 @@ def test_a_picture_comes_from_the_media_folder_or_an_allowed_host(
 
 @pytest.mark.parametrize("role", ["system", "user", "tool"])
 def test_messages_of_all_roles_but_the_assistants_may_have_pictures(seeing: RunningServer, role: str) -> None:
-    def tokens(*parts: Any) -> int:
-        call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-        calls = {"role": "assistant", "content": "", "tool_calls": [call]}
-        message = {"role": role, "content": list(parts)} | ({"tool_call_id": "c"} if role == "tool" else {})
-        messages = [{"role": "user", "content": "Look."}, calls, message] if role == "tool" else [message]
-        if role == "system":
-            messages.append({"role": "user", "content": "Look."})
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    called: Messages = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+    ]
+
+    def tokens(*parts: dict[str, Any]) -> int:
+        message: dict[str, Any] = {"role": role, "content": list(parts)}
+        messages: Messages = [message]
+        if role == "tool":
+            messages = [*called, {**message, "tool_call_id": "c"}]
+        elif role == "system":
+            messages = [message, {"role": "user", "content": "Look."}]
         body = {"model": "qwen2vl", "messages": messages, "max_tokens": 1}
-        return int(seeing.post("/v1/chat/completions", body)["usage"]["prompt_tokens"])
+        return int(seeing.post(PATH, body)["usage"]["prompt_tokens"])
 
     text, picture = said("See: "), shown(colour_file("red", width=168, height=112))
     assert tokens(text, picture) >= tokens(text) + 6 * 4
@@ -122,10 +132,19 @@ MARKERS = [
 def test_text_that_looks_like_a_marker_is_text(seeing: RunningServer, model: str, text: str) -> None:
     def tokens(*parts: dict[str, Any], system: str) -> int:
         body = {"model": model, "messages": asked(*parts, system=system), "max_tokens": 1}
-        return int(seeing.post("/v1/chat/completions", body)["usage"]["prompt_tokens"])
+        return int(seeing.post(PATH, body)["usage"]["prompt_tokens"])
 
-    plain, marked = "You name colours.", f"You name colours. {text}"
+    plain, marked = SYSTEM, f"{SYSTEM} {text}"
     picture = [said(BEFORE), shown(colour_file("green")), said(AFTER)]
     of_text = tokens(said("Hello"), system=marked) - tokens(said("Hello"), system=plain)
     assert tokens(*picture, system=marked) - tokens(*picture, system=plain) == of_text > 0
     assert named(seeing, model, colour_chat(colour_file("green"), system=marked)) == "green"
+
+
+def test_the_log_has_neither_texts_nor_files(seeing: RunningServer) -> None:
+    picture = colour_file("red")
+    assert named(seeing, "qwen2vl", colour_chat(picture)) == "red"
+    logged = seeing.output()
+    assert logged
+    for hidden in (SYSTEM, BEFORE, AFTER.strip(), in_base64(picture)[:200]):
+        assert hidden not in logged

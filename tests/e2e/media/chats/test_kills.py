@@ -70,9 +70,9 @@ CHATS = {
     ),
     "while pictures are decoded": KilledChat(
         "qwen2vl",
-        lambda: asked(*(shown(colour_file(name, width=896, height=896)) for name in ("blue", "red")), GO_ON),
+        lambda: asked(*(shown(colour_file(name, width=672, height=672)) for name in ("blue", "red")), GO_ON),
         LIST,
-        decodes_pictures,  # 1,024 embeddings of each, which take seconds
+        decodes_pictures,  # 576 embeddings of each, which take seconds
     ),
     "in the middle of the answer": KilledChat("smolvlm", lambda: asked(shown(colour_file("blue")), GO_ON), LIST, None),
 }
@@ -114,6 +114,6 @@ def test_a_killed_worker_changes_no_text(chat: KilledChat) -> None:
         else:
             answer = others.submit(streamed, server, chat.body())
             kill_one(server, chat.moment)
-            assert answer.result(120) == calm
+            assert answer.result(200) == calm
         wait_until(lambda: len(server.worker_pids()) == 2, "both workers are ready again")
         assert sum(row["restarts"] for row in server.workers()) == 1
