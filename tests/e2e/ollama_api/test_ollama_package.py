@@ -114,7 +114,7 @@ def test_errors_have_their_status(client: Any) -> None:
     with pytest.raises(ollama.ResponseError, match="model 'nope' not found") as caught:
         client.chat("nope", QUESTION)
     assert caught.value.status_code == 404
-    with pytest.raises(ollama.ResponseError, match=r"messages\.0\.images: expected none") as caught:
+    with pytest.raises(ollama.ResponseError, match=r"messages\.0\.images\.0: expected text, since") as caught:
         list(client.chat("smollm2", [{"role": "user", "content": "", "images": [b"x"]}], stream=True))
     assert caught.value.status_code == 400
     with pytest.raises(ollama.ResponseError, match="does not support thinking"):
