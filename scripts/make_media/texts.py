@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +52,26 @@ def smolvlm(path: Path) -> None:
     Their embeddings are zero: so many that the model has never seen would keep it from the colours between them.
     """
 
-    _write_copy(path, "llama", SMOLVLM_MARKERS, change=partial(_emptied, SMOLVLM_MARKERS))
+    def emptied(name: str, data: Data) -> Data:
+        if name != "token_embd.weight":
+            return data
+        changed = data.copy()
+        changed[FIRST_SPARE : FIRST_SPARE + len(SMOLVLM_MARKERS)] = 0
+        return changed
+
+    _write_copy(path, "llama", SMOLVLM_MARKERS, change=emptied)
 
 
 def qwen2vl(path: Path) -> None:
     """SmolLM2 as the architecture qwen2vl, whose positions have sections (M-RoPE); texts come out the same.
 
-    Its rotary halves stand one after another in each head, those of a Llama are interleaved. The embeddings of its
-    markers are zero, as in :func:`smolvlm`.
+    Its rotary halves stand one after another in each head, those of a Llama are interleaved.
     """
 
     def reordered(name: str, data: Data) -> Data:
         heads = _HEADS if ".attn_q." in name else _KV_HEADS if ".attn_k." in name else 0
         if not heads:
-            return _emptied(QWEN_MARKERS, name, data)
+            return data
         rows = data.shape[0] // heads  # a row is one whole output, so that quantised bytes may be moved as they are
         parts = data.reshape(heads, rows // 2, 2, -1).swapaxes(1, 2)
         return np.ascontiguousarray(parts.reshape(data.shape[0], -1))
@@ -126,15 +131,6 @@ def finish(writer: GGUFWriter) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-
-
-def _emptied(markers: Sequence[str], name: str, data: Data) -> Data:
-    """A tensor without the embeddings of these markers."""
-    if name != "token_embd.weight":
-        return data
-    changed = data.copy()
-    changed[FIRST_SPARE : FIRST_SPARE + len(markers)] = 0
-    return changed
 
 
 def _write_copy(
