@@ -17,8 +17,8 @@ Messages = list[dict[str, Any]]
 
 PATH = "/v1/chat/completions"
 SYSTEM = "You name colours."
-BEFORE, AFTER = "The colour is:", "\nName the colour."
-"""Around a picture. The small models answer so with the name of its colour."""
+BEFORE, AFTER = "The colour is:", " Name this colour."
+"""Around a picture. So asked, both small models name each picture's colour, in whatever order a chat has them."""
 
 
 def colour_file(colour: str, form: str = "PNG", width: int = 140, height: int = 100) -> bytes:

@@ -18,6 +18,7 @@ from tests.support.media.asking import (
     colour_file,
     data_url,
     in_base64,
+    named,
     names_of,
     noise_file,
     said,
@@ -130,7 +131,7 @@ def test_ollamas_forms(seeing: RunningServer, colour: str) -> None:
     )
     expected = before_text(seeing, picture)
     assert chat["message"]["content"] == generated["response"] == expected
-    assert names_of(expected) == [colour]
+    assert named(seeing, MODEL, asked(shown(picture), said("Name the colour."))) == colour
     assert chat["prompt_eval_count"] == generated["prompt_eval_count"]
 
 

@@ -170,8 +170,9 @@ def test_a_log_of_prompts_has_no_files() -> None:
 def test_a_workers_refusal_names_the_part_in_the_request() -> None:
     told = "messages.0.content.1"  # where it is for the worker: the two texts before it are one there
     broker = FakeBroker(media=("image",), script=[Failed(400, f"{told}: expected a picture", told, "invalid_media")])
-    for path, stream in ((PATH, False), (PATH, True), ("/tokenize", False)):
-        response = post(broker, path, chat(LOOK, LOOK, picture(), **({"stream": True} if stream else {})))
+    streamed: dict[str, Any] = {"stream": True}
+    for path, fields in ((PATH, {}), (PATH, streamed), ("/tokenize", {})):
+        response = post(broker, path, chat(LOOK, LOOK, picture(), **fields))
         assert response.status_code == 400
         error = response.json()["error"]
         assert error["message"] == "messages.0.content.2: expected a picture"

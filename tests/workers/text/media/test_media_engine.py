@@ -353,9 +353,10 @@ def test_refused_drafts_are_cut_behind_a_picture(
     asked = [0, "What is it?"]
     with seeing_engine(model_path, SeenProjector(sections=sections), speculation=drafts) as engine:
         plain = answer(engine, chat(asked, max_tokens=30, ignore_eos=True), [RED])
-        predicted = chat(asked, max_tokens=30, ignore_eos=True, prediction=" and so on and so on")
-        again = answer(engine, predicted, [RED])
-        assert engine.stats().drafted_tokens > engine.stats().accepted_tokens
+        words = plain.text.split(" ")
+        words[5::6] = ["zebra"] * len(words[5::6])
+        again = answer(engine, chat(asked, max_tokens=30, ignore_eos=True, prediction=" ".join(words)), [RED])
+        assert engine.stats().drafted_tokens > engine.stats().accepted_tokens > 0
         assert again.text == plain.text
 
 

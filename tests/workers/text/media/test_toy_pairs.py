@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from scripts.make_media.cache import made
 from shared.settings.placement import LlamaCppOptions
@@ -16,15 +17,24 @@ from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
 
-ASKED = "\nWhich colour is it? Answer with one word."
-SHOWN = "The picture shows: "
+ASKED = " Name this colour."
+SHOWN = "The colour is:"
 
 
-def opened(name: str, **options: int) -> LlamaEngine:
+def opened(name: str, context_tokens: int = 2048, kv_tokens: int = 0) -> LlamaEngine:
     files = made(name)
     cpu = LlamaCppOptions(gpu_layers=0, repack="off")
-    sizes = {"slots": 2, "context_tokens": 2048, **options}
-    engine = LlamaEngine(LlamaOptions(str(files.model), 2, **sizes, native=cpu, mmproj=str(files.projector)))
+    engine = LlamaEngine(
+        LlamaOptions(
+            str(files.model),
+            2,
+            slots=2,
+            context_tokens=context_tokens,
+            kv_tokens=kv_tokens,
+            native=cpu,
+            mmproj=str(files.projector),
+        )
+    )
     engine.load(lambda _fraction: None)
     return engine
 
@@ -61,12 +71,17 @@ def names_colours(engine: LlamaEngine) -> bool:
 def test_each_picture_of_a_chat_is_seen(engine: LlamaEngine) -> None:
     if not names_colours(engine):
         pytest.skip("its weights are random")
+    assert engine._model is not None
+    vocabulary = engine._model.vocabulary
+    bias = {vocabulary.tokenize(f" {colour}", False, True)[0]: 100.0 for colour in COLOURS}
+    biased = Sampling(temperature=0, logit_bias=bias)
     said: list[str] = []
     pictures = [png(colour, (140, 100)) for colour in ("blue", "red")]
     pictures.append(picture_file(np.full((100, 140, 3), COLOURS["green"], np.uint8), "WEBP"))
     for colour in ("blue", "red", "green"):
-        said.append(answer(engine, colour_chat(*said, blobs=3), pictures).text)
-        assert colour in said[-1].lower()
+        job = structs.replace(colour_chat(*said, blobs=3, max_tokens=1), sampling=biased)
+        said.append(answer(engine, job, pictures).text)
+        assert said[-1].strip() == colour
 
 
 def test_the_second_turn_and_another_chat_encode_nothing(engine: LlamaEngine) -> None:
