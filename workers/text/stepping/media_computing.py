@@ -34,9 +34,9 @@ class MediaComputing:
         self._turns = ComputingTurns()
         self.encoder = MediaEncoder(projector, self._turns)
 
-    def step(self) -> AbstractContextManager[None]:
+    def step(self, scheduled: list[ScheduledTokens]) -> AbstractContextManager[None]:
         """Within the block, the decoder computes, and the encoder waits."""
-        return self._turns.step()
+        return self._turns.step(is_for_streams=scheduled[0].span is None)
 
     @property
     def waited_s(self) -> float:

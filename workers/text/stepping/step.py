@@ -54,7 +54,7 @@ class StepRunner:
 
     def decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         """Compute the batch. If the KV cache has no room for it, make some and return None."""
-        with nullcontext() if self._media is None else self._media.step():
+        with nullcontext() if self._media is None else self._media.step(scheduled):
             return self._decode(scheduled)
 
     @property

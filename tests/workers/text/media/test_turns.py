@@ -13,30 +13,65 @@ from workers.text.media import turns as module
 from workers.text.media.turns import ComputingTurns
 
 
-def test_steps_and_slices_alternate_as_long_as_both_want_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHORTEST_S", 0.0)
-    monkeypatch.setattr(module, "LONGEST_S", 0.0)
-    turns, order = ComputingTurns(), list[str]()
+class Clock(SimpleNamespace):
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        super().__init__(now=0.0)
+
+    def monotonic(self) -> float:
+        return float(self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
+def computed(turns: ComputingTurns, clock: Clock, node_s: float, step_s: float, streams: bool = True) -> list[str]:
+    """What is computed in which order, if the encoder computes 100 nodes and the loop always wants a step."""
+    order = list[str]()
     stepping = threading.Event()
 
     def encode() -> None:
         with turns.slices():
-            for _ in range(200):
+            stepping.wait(20)
+            for _ in range(100):
+                while not turns._step_waits:
+                    time.sleep(0)
                 order.append("node")
-                stepping.wait(20)
+                clock.now += node_s
                 turns.give_way()
+        order.append("end")
 
     thread = threading.Thread(target=encode)
     with turns.step():
         thread.start()
+        clock.now += step_s
     stepping.set()
-    while thread.is_alive():
-        with turns.step():
+    while "end" not in order:
+        with turns.step(is_for_streams=streams):
             order.append("step")
+            clock.now += step_s
     thread.join()
-    nodes = [place for place, what in enumerate(order) if what == "node"]
-    assert len(nodes) == 200
-    assert not any(first == second == "step" for first, second in itertools.pairwise(order[nodes[0] : nodes[-1]]))
+    return order[: order.index("end")]
+
+
+@pytest.mark.parametrize(("node_s", "step_s"), [(0.01, 0.01), (0.03, 0.01), (0.01, 0.03), (0.02, 0.03)])
+def test_steps_and_slices_have_half_of_the_time_each(clock: Clock, node_s: float, step_s: float) -> None:
+    order = computed(ComputingTurns(), clock, node_s, step_s)
+    steps_s, nodes_s = order.count("step") * step_s, order.count("node") * node_s
+    assert steps_s == pytest.approx(nodes_s, rel=0.1, abs=0.1)
+    nodes = max(len(list(group)) for what, group in itertools.groupby(order) if what == "node")
+    assert (nodes - 1) * node_s <= step_s + 1e-9
+
+
+def test_steps_for_a_picture_alone_lengthen_no_slice(clock: Clock) -> None:
+    order = computed(ComputingTurns(), clock, 0.01, 0.3, streams=False)
+    _, *slices = [len(list(group)) for what, group in itertools.groupby(order) if what == "node"]
+    assert set(slices) == {1}  # the first one is as long as the step for streams before it
 
 
 def test_a_step_alone_never_waits() -> None:
@@ -55,10 +90,7 @@ def test_a_slice_goes_on_while_no_step_waits() -> None:
         pass
 
 
-def test_the_wait_for_a_slice_is_no_part_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=0.0)
-    clock.monotonic = lambda: clock.now
-    monkeypatch.setattr(module, "time", clock)
+def test_the_wait_for_a_slice_is_no_part_of_a_step(clock: Clock) -> None:
     turns = ComputingTurns()
     began, may_end = threading.Event(), threading.Event()
 
