@@ -28,8 +28,9 @@ WARMING = 999_999
 
 NOTE = (
     "In the engine without a server. Pictures of 512 x 512 pixels, SmolLM2-135M with a projector of random weights of "
-    "the size of SmolVLM-256M's. Medians, and ratios within each round. The gap that is allowed is one step of the "
-    "streams and 1.5 times the longer of the longest slice and the longest node of the encoder's graph."
+    "the size of SmolVLM-256M's. Medians, and ratios within each round. The gap that is allowed is the longest "
+    "step, one that computes embeddings, and 1.5 times the longer of the longest slice and the longest node of the "
+    "encoder's graph."
 )
 
 

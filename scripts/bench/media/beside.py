@@ -16,18 +16,19 @@ ALONE_STEPS = 24
 """Of the streams, from which their speed without a picture is known."""
 
 SLICES = 1.5
-"""So many slices or nodes a gap may be longer than a step."""
+"""So many slices or nodes a gap may be longer than the longest step."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeBeside:
-    """One round, in seconds: a step of the streams by themselves, and what the encode did to them.
+    """One round, in seconds: a step of the streams by themselves, one with embeddings, and what the encode did to them.
 
     The rates are tokens per second of all streams, before the picture and while it is encoded. ``alone_s`` and
     ``beside_s`` are the picture's times to the first token without streams and with them.
     """
 
     step_s: float
+    embeddings_step_s: float
     longest_slice_s: float
     longest_node_s: float
     worst_gap_s: float
@@ -39,7 +40,7 @@ class EncodeBeside:
     @property
     def allowed_gap_s(self) -> float:
         """The longest gap that there should be."""
-        return self.step_s + SLICES * max(self.longest_slice_s, self.longest_node_s)
+        return max(self.step_s, self.embeddings_step_s) + SLICES * max(self.longest_slice_s, self.longest_node_s)
 
 
 def beside_streams(engine: LlamaEngine, watched: WatchedProjector, seed: int) -> EncodeBeside:
@@ -70,6 +71,7 @@ def _measured(
 ) -> EncodeBeside:
     return EncodeBeside(
         step_s=statistics.median(gaps(streams, quiet_s, picture.sent_s)),
+        embeddings_step_s=watched.longest_step_s,
         longest_slice_s=watched.longest_slice_s,
         longest_node_s=watched.longest_node_s,
         worst_gap_s=max(gaps(streams, watched.began_s, watched.ended_s)),

@@ -20,7 +20,9 @@ def beside_rows(rounds: Sequence[EncodeBeside]) -> list[list[str]]:
     step_s = statistics.median(one.step_s for one in rounds)
     slice_s = statistics.median(one.longest_slice_s for one in rounds)
     node_s = statistics.median(one.longest_node_s for one in rounds)
-    parts = f"a step takes {step_s:.3f}, the longest slice {slice_s:.3f}, the longest node {node_s:.3f}"
+    embeddings_s = statistics.median(one.embeddings_step_s for one in rounds)
+    steps = f"a step takes {step_s:.3f}, the longest with embeddings {embeddings_s:.3f}"
+    parts = f"{steps}, the longest slice {slice_s:.3f}, the longest node {node_s:.3f}"
     gaps = [(one.allowed_gap_s, one.worst_gap_s) for one in rounds]
     alone = [(one.alone_s, one.beside_s) for one in rounds]
     kept = [(one.rate_before, one.rate_beside) for one in rounds]

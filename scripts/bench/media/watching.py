@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.wire.jobs import MediaKind
 from workers.llama.engine import LlamaEngine
 from workers.text.media.media import DecodedMedium
 from workers.text.media.projector import Embeddings, MediaChunk, Projector
 from workers.text.media.turns import ComputingTurns
+from workers.text.model import BatchDecoder
+from workers.text.scheduling.scheduled import ScheduledTokens
 
 
 class WatchedProjector:
     """A projector, and what its encodes took since :meth:`clear`, in seconds.
 
     ``longest_node_s`` is the longest time between two questions whether to go on, ``longest_slice_s`` that between two
-    steps of the decoder. From ``began_s`` to ``ended_s`` something was encoded.
+    steps of the decoder. ``longest_step_s`` is the longest step that put embeddings into the decoder: streams wait for
+    it too. From ``began_s`` to ``ended_s`` something was encoded.
     """
 
     def __init__(self, projector: Projector, turns: ComputingTurns) -> None:
@@ -30,11 +37,12 @@ class WatchedProjector:
         assert engine._media is not None
         watched = cls(engine._media.projector, engine._media._turns)
         engine._media.encoder._projector = watched
+        vars(engine._media)["decode"] = watched._timed(engine._media.decode)
         return watched
 
     def clear(self) -> None:
         """Forget what was seen."""
-        self.longest_node_s = self.longest_slice_s = self.began_s = self.ended_s = 0.0
+        self.longest_node_s = self.longest_slice_s = self.longest_step_s = self.began_s = self.ended_s = 0.0
 
     @property
     def media(self) -> tuple[MediaKind, ...]:
@@ -68,6 +76,15 @@ class WatchedProjector:
 
     def close(self) -> None:
         self._projector.close()
+
+    def _timed(self, decode: Callable[[BatchDecoder, ScheduledTokens], NDArray[np.float32]]) -> Any:
+        def timed(decoder: BatchDecoder, part: ScheduledTokens) -> NDArray[np.float32]:
+            began_s = time.perf_counter()
+            logits = decode(decoder, part)
+            self.longest_step_s = max(self.longest_step_s, time.perf_counter() - began_s)
+            return logits
+
+        return timed
 
     def _note(self, node_s: float, slice_s: float) -> None:
         self.longest_node_s = max(self.longest_node_s, node_s)

@@ -21,18 +21,18 @@ class ComputingTurns:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._is_taken = self._step_waits = self._slice_waits = self._last_was_step = False
+        self._is_taken = self._step_waits = self._slice_waits = self._last_was_streams = False
         self._credit_s = 0.0
         self._slice_began_at_s = self._step_wanted_at_s = 0.0
         self.waited_s = 0.0
 
     @contextmanager
     def step(self, is_for_streams: bool = True) -> Iterator[None]:
-        """Within the block, the decode loop computes. Slices may take as long only if the step is for streams."""
+        """Within the block, the decode loop computes. Only a step for streams gives a slice its turn, and its time."""
         with self._changed:
             self._step_waits, self._step_wanted_at_s = True, time.monotonic()
             self._changed.wait_for(lambda: not self._is_taken and not (self._slice_waits and self._is_slices_turn()))
-            self._is_taken, self._step_waits, self._last_was_step = True, False, True
+            self._is_taken, self._step_waits, self._last_was_streams = True, False, is_for_streams
         began_at_s = time.monotonic()
         self.waited_s = began_at_s - self._step_wanted_at_s
         try:
@@ -59,13 +59,13 @@ class ComputingTurns:
             self._begin_slice()
 
     def _is_slices_turn(self) -> bool:
-        return self._last_was_step and self._credit_s > 0
+        return self._last_was_streams and self._credit_s > 0
 
     def _begin_slice(self) -> None:
         with self._changed:
             self._slice_waits = True
             self._changed.wait_for(lambda: not self._is_taken and not (self._step_waits and not self._is_slices_turn()))
-            self._is_taken, self._slice_waits, self._last_was_step = True, False, False
+            self._is_taken, self._slice_waits, self._last_was_streams = True, False, False
             self._slice_began_at_s = time.monotonic()
 
     def _end_slice(self, goes_on: bool = False) -> None:

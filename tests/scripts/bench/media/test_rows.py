@@ -24,12 +24,12 @@ def test_a_rate_is_that_of_all_streams_in_the_span() -> None:
 
 @pytest.mark.parametrize(("longest_slice_s", "longest_node_s"), [(0.2, 0.1), (0.1, 0.2)])
 def test_a_gap_may_last_a_step_and_one_and_a_half_of_the_longer(longest_slice_s: float, longest_node_s: float) -> None:
-    measured = EncodeBeside(0.1, longest_slice_s, longest_node_s, 0.3, 40.0, 20.0, 2.0, 3.0)
+    measured = EncodeBeside(0.02, 0.1, longest_slice_s, longest_node_s, 0.3, 40.0, 20.0, 2.0, 3.0)
     assert measured.allowed_gap_s == pytest.approx(0.1 + 1.5 * 0.2)
 
 
 def test_each_row_has_two_figures_their_ratio_and_what_is_wanted() -> None:
-    beside = [EncodeBeside(0.1, 0.2, 0.1, gap_s, 40.0, 20.0, 2.0, 3.0) for gap_s in (0.2, 0.3, 0.4)]
+    beside = [EncodeBeside(0.02, 0.1, 0.2, 0.1, gap_s, 40.0, 20.0, 2.0, 3.0) for gap_s in (0.2, 0.3, 0.4)]
     turns = [PictureTurns(2.0, 0.1, 0.5, (2, 0, 0), 0.9), PictureTurns(4.0, 0.4, 0.5, (2, 1, 0), 0.8)]
     text = [(TextRound(50.0, 100.0, 1.0, 0.1, 0.9), TextRound(49.0, 101.0, 1.0, 0.1, 0.9))]
     rows = [*beside_rows(beside), *turn_rows(turns), *text_rows(text)]
