@@ -22,8 +22,11 @@ from workers.text.sequence import Sequence
 
 log = logging.getLogger("nexa.text")
 
-DECODERS: dict[MediaKind, tuple[str, str]] = {"image": ("PIL", "images"), "audio": ("av", "speech")}
-"""The package that decodes the files of each kind, and the extra that has it."""
+DECODERS: dict[MediaKind, str] = {"image": "PIL", "audio": "av"}
+"""The module that decodes the files of each kind."""
+
+EXTRA = "media"
+"""Has the packages of these modules."""
 
 
 class MediaComputing:
@@ -94,10 +97,9 @@ def taken_media(projector: Projector | None) -> tuple[MediaKind, ...]:
     """What of a projector's media can be decoded here."""
     taken: list[MediaKind] = []
     for kind in () if projector is None else projector.media:
-        package, extra = DECODERS[kind]
-        if find_spec(package) is None:
+        if find_spec(DECODERS[kind]) is None:
             missing = "a model that takes %s needs a package to decode it: %s; until then it takes none"
-            log.warning(missing, kind, how_to_install(extra))
+            log.warning(missing, kind, how_to_install(EXTRA))
         else:
             taken.append(kind)
     return tuple(taken)
