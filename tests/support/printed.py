@@ -46,6 +46,7 @@ NOT_RUN = {
     "make serve     # set up .venv": INSTALLS,
     "make serve\n": INSTALLS,
     "make serve EXTRAS=speech,images MODEL=": INSTALLS,
+    "make serve EXTRAS=media MODEL=": INSTALLS,
     "make setup-dev": INSTALLS,
     "make setup ": INSTALLS,
     'NEXA_CMAKE_ARGS="-DGGML_NATIVE=OFF" make setup': INSTALLS,

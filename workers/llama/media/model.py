@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from shared.models.adapters import AdapterFile
 from shared.settings.placement import LlamaCppOptions
@@ -12,6 +14,8 @@ from workers.llama.media.projector import LlamaProjector
 from workers.llama.native.model import USUAL, LlamaModel
 from workers.llama.native.repacking import Use
 from workers.text.model import DecoderSize
+
+log = logging.getLogger("nexa.llama")
 
 
 class SeeingLlama(LlamaModel):
@@ -39,6 +43,10 @@ class SeeingLlama(LlamaModel):
         except BaseException:
             super().close()
             raise
+        log.info(
+            "projector loaded",
+            extra={"mmproj": Path(projector_options.path).name, "takes": ",".join(self.projector.media)},
+        )
 
     def open_decoder(self, size: DecoderSize) -> MediaContext:
         """A context that decodes embeddings too; it computes as many at once as the largest chunk needs.

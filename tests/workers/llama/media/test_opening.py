@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -80,3 +81,12 @@ def test_an_engine_with_a_projector_loads_it() -> None:
     finally:
         model.close()
     assert LlamaEngine(options) is not None
+
+
+def test_the_log_tells_what_a_model_sees_and_hears(caplog: pytest.LogCaptureFixture) -> None:
+    files = made("smolvlm")
+    caplog.set_level(logging.INFO)
+    options = ProjectorOptions(str(files.projector), 1024, 1)
+    SeeingLlama(options, str(files.model), CPU, lambda fraction: None).close()
+    (line,) = (record for record in caplog.records if record.message == "projector loaded")
+    assert vars(line).items() >= {"mmproj": "mmproj-smolvlm.gguf", "takes": "image,audio"}.items()
