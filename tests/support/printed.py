@@ -21,7 +21,7 @@ API_DOCUMENTS = (
 )
 """Those that have endpoints with their fields."""
 
-USED_DOCUMENTS = ("docs/command-line.md", "docs/getting-started.md", "docs/operating.md")
+USED_DOCUMENTS = ("docs/command-line.md", "docs/getting-started.md", "docs/media.md", "docs/operating.md")
 """Those whose examples are typed anywhere, not in the checkout."""
 
 DOCUMENTS = (
