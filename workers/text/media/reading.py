@@ -142,5 +142,6 @@ def _limits_until(until_s: float, part: MediaPart) -> Limits:
 def _limit_error(part: MediaPart, limit: Limit) -> JobError:
     if limit is Limit.WAITING:
         return JobError(503, f"{part.field}: the machine is too busy to decode it; try again later", part.field)
-    expected = f"a {part.noun} that is decoded within limits, got one that exceeds that of {limit}"
+    got = "that ends its decoder" if limit is Limit.CRASH else f"that exceeds that of {limit}"
+    expected = f"a {part.noun} that is decoded within limits, got one {got}"
     return JobError(400, f"{part.field}: expected {expected}", part.field, "invalid_media")
