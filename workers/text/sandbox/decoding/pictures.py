@@ -20,6 +20,9 @@ MAX_PIXELS = 33_000_000
 MAX_RATIO = 50
 """How many times as long as the other one side may be."""
 
+MAX_METADATA_BYTES = 16 * 1000 * 1000
+"""Of one profile of colours or text in a PNG. Those of screens may have a few megabytes."""
+
 KEPT_PIXELS = 8 * 1000 * 1000
 """Larger pictures are made smaller: models see less than that."""
 
@@ -37,9 +40,10 @@ def decode_picture(data: bytes, field: str) -> tuple[int, int, bytes]:
         JobError: 400, the bytes are not a picture or are damaged, or it has too many pixels, or is too long and narrow.
             ``field`` is the name of the picture in it.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the header is checked below
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_METADATA_BYTES
     try:
         upright = _decoded(data, field)
     except (JobError, MemoryError):

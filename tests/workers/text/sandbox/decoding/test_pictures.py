@@ -63,6 +63,10 @@ def test_metadata_that_cannot_be_read_change_nothing() -> None:
     assert found.shape == LEFT_RED.shape
 
 
+def test_a_large_profile_of_colours_changes_nothing() -> None:
+    assert (decoded(packed(Image.fromarray(LEFT_RED), icc_profile=bytes(3_000_000))) == LEFT_RED).all()
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_is_white(mode: str) -> None:
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
