@@ -79,7 +79,7 @@ def _resampled(container: Any, sample_rate: int, field: str) -> Iterator[NDArray
             raise JobError(400, message, field, INVALID)
         if kind != resampled:
             yield from () if resampler is None else map(_array, resampler.resample(None))
-            resampler, resampled = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate), kind
+            resampler, resampled = AudioResampler(format="flt", layout=frame.layout, rate=sample_rate), kind
         assert resampler is not None
         frame.pts = None  # only the order of the samples matters; timestamps may have gaps
         yield from map(_array, resampler.resample(frame))
@@ -93,6 +93,8 @@ def _frames(container: Any, field: str) -> Iterator[AudioFrame]:
     if not container.streams.audio:
         raise JobError(400, f"{field}: {EXPECTED}, got a file without sound", field, INVALID)
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise JobError(400, f"{field}: {EXPECTED}, got sound of a codec that is not known", field, INVALID)
     stream.codec_context.thread_count = 1  # as many as this process may use time of
     with suppress(FFmpegError):  # a file that was cut off ends where it breaks off
         for packet in container.demux(stream):
@@ -101,8 +103,9 @@ def _frames(container: Any, field: str) -> Iterator[AudioFrame]:
 
 
 def _array(frame: AudioFrame) -> NDArray[np.float32]:
-    """The mean of the channels."""
-    samples: NDArray[np.float32] = frame.to_ndarray().mean(axis=0, dtype=np.float32)
+    """The mean of the channels, which lie together: PyAV reads beyond the planes of eight and more."""
+    channels = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+    samples: NDArray[np.float32] = channels.mean(axis=1, dtype=np.float32)
     return samples
 
 

@@ -74,6 +74,13 @@ def test_two_channels_at_another_rate_become_one_at_the_wanted_rate() -> None:
     assert 0.4 < np.abs(found).max() < 0.6
 
 
+@pytest.mark.parametrize("channels", [3, 8, 16, 64])
+def test_any_number_of_channels_becomes_one(channels: int) -> None:
+    all_channels = np.repeat(tone(1.0), channels)
+    found = decode_recording(wav(all_channels, channels=channels), RATE, FIELD)
+    assert np.allclose(found, tone(1.0) / 32768, atol=1e-4)
+
+
 @pytest.mark.parametrize("samples", [0, 1, RATE // 10 - 1])
 def test_recordings_of_less_than_a_tenth_of_a_second_are_refused(samples: int) -> None:
     assert "expected" in refusal(wav(tone(1.0)[:samples]))
@@ -106,3 +113,9 @@ def test_samples_beyond_the_range_are_clipped() -> None:
 )
 def test_what_is_no_recording_is_refused(data: bytes) -> None:
     assert refusal(data).startswith(f"{FIELD}: expected ")
+
+
+def test_an_unknown_codec_is_refused_as_such() -> None:
+    data = bytearray(wav(tone(1.0)))
+    data[20:22] = b"\x34\x12"
+    assert refusal(bytes(data)).endswith("got sound of a codec that is not known")
