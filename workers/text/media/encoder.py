@@ -131,8 +131,15 @@ class MediaEncoder:
             self._thread.join()
 
     def _run(self) -> None:
-        while (wanted := self._next()) is not None:
+        while self._encode_next():
+            pass  # no chunk is kept while there is no other
+
+    def _encode_next(self) -> bool:
+        """Encode what is next, as soon as there is something. False at the end."""
+        wanted = self._next()
+        if wanted is not None:
             self._encode(wanted)
+        return wanted is not None
 
     def _next(self) -> _Wanted | None:
         """What is encoded next, as soon as there is something; None at the end."""
