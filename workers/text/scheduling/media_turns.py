@@ -30,7 +30,7 @@ class EmbeddingSource(Protocol):
 class MediaTurns:
     """What the running sequences need of a ``source``; None for a model that takes text only.
 
-    ``reused`` counts the chunks of prompts that needed not be encoded: in the KV cache or at hand, or wanted by others.
+    ``reused`` counts the chunks of prompts that were in the KV cache or at hand when these started.
     """
 
     def __init__(self, source: EmbeddingSource | None = None) -> None:

@@ -213,7 +213,7 @@ def test_a_picture_that_cannot_be_encoded_fails_alone(
 
 
 def test_encoding_is_progress(model_path: Path) -> None:
-    steps, may_go_on = threading.Semaphore(0), threading.Event()
+    steps = threading.Semaphore(0)
 
     def hold() -> None:
         steps.acquire()
@@ -235,7 +235,6 @@ def test_encoding_is_progress(model_path: Path) -> None:
         while engine.has_work():
             ended = ended or any(isinstance(payload, Done) for _, payload in engine.step())
         assert ended
-        assert not may_go_on.is_set()
 
 
 @pytest.mark.parametrize(
