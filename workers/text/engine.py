@@ -171,15 +171,16 @@ class TextEngine(Generic[M]):
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
         drafting_at_s = time.monotonic()
-        if self._speculation is not None:
-            scheduled = self._speculation.extend(scheduled)
-        began_at_s = time.monotonic()
-        logits = self._steps.decode(scheduled)
+        with self._steps.turn(scheduled):
+            if self._speculation is not None:
+                scheduled = self._speculation.extend(scheduled)
+            began_at_s = time.monotonic()
+            logits = self._steps.decode(scheduled)
         if logits is None:
             return []
         emitted, generated = self._steps.advance(scheduled, logits)
         ended_at_s = time.monotonic()
-        self._observe(scheduled, ended_at_s - began_at_s - self._steps.waited_s)
+        self._observe(scheduled, ended_at_s - began_at_s)
         self._rate.count(generated, drafting_at_s, ended_at_s)
         self._totals.steps += 1
         return emitted

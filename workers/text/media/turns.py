@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONGEST_S = 0.35
-"""Of a slice, between two nodes of its graph, while a step waits for its end; and of what slices owe the steps."""
+"""Of a slice, to the end of one more node, while a step waits for it; and of what slices owe the steps."""
 
 
 class ComputingTurns:
@@ -16,7 +16,7 @@ class ComputingTurns:
 
     A slice ends, where a step waits for that, at the first node after it has taken as long as the last step. What it
     takes longer it owes: the next slice is shorter by that, or leaves its turn to steps. So each gets half of the time,
-    and no stream waits for longer than about twice its usual step. ``waited_s`` is how long the last step waited.
+    and no stream waits for longer than about twice its usual step.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,6 @@ class ComputingTurns:
         self._is_taken = self._step_waits = self._slice_waits = self._last_was_streams = False
         self._credit_s = 0.0
         self._slice_began_at_s = self._step_wanted_at_s = 0.0
-        self.waited_s = 0.0
 
     @contextmanager
     def step(self, is_for_streams: bool = True) -> Iterator[None]:
@@ -34,7 +33,6 @@ class ComputingTurns:
             self._changed.wait_for(lambda: not self._is_taken and not (self._slice_waits and self._is_slices_turn()))
             self._is_taken, self._step_waits, self._last_was_streams = True, False, is_for_streams
         began_at_s = time.monotonic()
-        self.waited_s = began_at_s - self._step_wanted_at_s
         try:
             yield
         finally:

@@ -41,11 +41,6 @@ class MediaComputing:
         """Within the block, the decoder computes, and the encoder waits."""
         return self._turns.step(is_for_streams=scheduled[0].span is None)
 
-    @property
-    def waited_s(self) -> float:
-        """How long the last step waited for the encoder."""
-        return self._turns.waited_s
-
     def decode(self, decoder: BatchDecoder, part: ScheduledTokens) -> NDArray[np.float32]:
         """Compute the embeddings of a step, whose cells are reserved; returns their logits as decoders do.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,17 +52,12 @@ class StepRunner:
         self._media = media
         self._used_adapters: AdapterSet = ()
 
+    def turn(self, scheduled: list[ScheduledTokens]) -> AbstractContextManager[None]:
+        """Within the block, a step and its drafts are computed; the encoder of pictures, if there is one, waits."""
+        return nullcontext() if self._media is None else self._media.step(scheduled)
+
     def decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         """Compute the batch. If the KV cache has no room for it, make some and return None."""
-        with nullcontext() if self._media is None else self._media.step(scheduled):
-            return self._decode(scheduled)
-
-    @property
-    def waited_s(self) -> float:
-        """How long the last step waited for the encoder of pictures, with which it takes turns."""
-        return 0.0 if self._media is None else self._media.waited_s
-
-    def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         adapters = scheduled[0].sequence.adapters
         if adapters != self._used_adapters:
             assert isinstance(self._decoder, AdaptableDecoder)

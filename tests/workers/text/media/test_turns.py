@@ -88,29 +88,3 @@ def test_a_slice_goes_on_while_no_step_waits() -> None:
             turns.give_way()
     with turns.step():
         pass
-
-
-def test_the_wait_for_a_slice_is_no_part_of_a_step(clock: Clock) -> None:
-    turns = ComputingTurns()
-    began, may_end = threading.Event(), threading.Event()
-
-    def encode() -> None:
-        with turns.slices():
-            began.set()
-            assert may_end.wait(20)
-            clock.now += 5.0
-
-    def compute() -> None:
-        with turns.step():
-            clock.now += 2.0
-
-    threads = [threading.Thread(target=encode), threading.Thread(target=compute)]
-    threads[0].start()
-    assert began.wait(20)
-    threads[1].start()
-    while not turns._step_waits:
-        time.sleep(0.001)
-    may_end.set()
-    for thread in threads:
-        thread.join()
-    assert turns.waited_s == 5.0
