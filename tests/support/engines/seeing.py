@@ -24,6 +24,7 @@ from workers.llama.engine import LlamaEngine
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.text.media.media import DecodedMedium, DecodedPicture
+from workers.text.media.projector import MediaChunk
 from workers.text.model import BatchSlice, DecoderSize
 
 LIKELY_TOKENS = 20
@@ -76,7 +77,7 @@ class SeenProjector:
     seen: list[DecodedMedium] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def chunks(self, medium: DecodedMedium) -> list[list[int] | SeenChunk]:
+    def chunks(self, medium: DecodedMedium) -> list[list[int] | MediaChunk]:
         with self.lock:
             self.seen.append(medium)
         sizes = [(self.rows, self.columns), (self.rows, 1)]
@@ -86,7 +87,7 @@ class SeenProjector:
         ]
         return [[BEFORE], chunks[0], [AFTER, -1], chunks[1], [AFTER]]
 
-    def encode(self, chunk: SeenChunk, go_on: Callable[[], bool]) -> NDArray[np.float32] | None:
+    def encode(self, chunk: MediaChunk, go_on: Callable[[], bool]) -> NDArray[np.float32] | None:
         for _ in range(self.nodes):
             self.between()
             if not go_on():

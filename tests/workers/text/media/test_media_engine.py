@@ -383,20 +383,22 @@ def test_drafts_are_computed_in_the_turn_of_their_step(model_path: Path, monkeyp
 
 
 def test_the_wait_for_a_slice_is_no_part_of_a_step(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr(engine_module, "time", clock)
+    lasted_s = list[float]()
+    monkeypatch.setattr(engine_module, "time", SimpleNamespace(monotonic=lambda: sum(lasted_s)))
     begun, waits = threading.Event(), iter(range(2))
+    projector, durations = SeenProjector(), list[float]()
+    with seeing_engine(model_path, projector) as engine:
+        media = engine._media
+        assert media is not None
 
-    def last_long() -> None:
-        """The first slices take long, while a step waits."""
-        begun.set()
-        if next(waits, None) is not None:
-            wait_until(lambda: media._turns._step_waits, "a step")
-            clock.now += 5.0
+        def last_long() -> None:
+            """The first slices take long, while a step waits."""
+            begun.set()
+            if next(waits, None) is not None:
+                wait_until(lambda: media._turns._step_waits, "a step")
+                lasted_s.append(5.0)
 
-    with seeing_engine(model_path, SeenProjector(between=last_long)) as engine:
-        assert engine._media is not None
-        media, durations = engine._media, list[float]()
+        projector.between = last_long
         monkeypatch.setattr(engine._scheduler, "observe", lambda _scheduled, took_s: durations.append(took_s))
         engine.submit(EngineJob("picture", chat([0, "What?"]), blobs=[memoryview(RED)]))
         while not begun.is_set():
@@ -404,7 +406,7 @@ def test_the_wait_for_a_slice_is_no_part_of_a_step(model_path: Path, monkeypatch
         engine.submit(EngineJob("stream", chat("Tell me a story.", max_tokens=20, ignore_eos=True)))
         while engine.has_work():
             engine.step()
-        assert clock.now == 10.0
+        assert lasted_s == [5.0, 5.0]
         assert set(durations) == {0.0}
 
 
