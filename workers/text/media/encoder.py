@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from shared.memory.projectors.kept import KEPT_EMBEDDINGS_BYTES
 from shared.virtual_counters import VirtualCounters
 from workers.engine import Party
 from workers.text.media.projector import Embeddings, MediaChunk, Projector
 from workers.text.media.turns import ComputingTurns
 
 log = logging.getLogger("nexa.text")
-
-KEPT_BYTES = 128 * 1000 * 1000
-"""Of embeddings that nobody waits for. The same picture in another chat is not encoded again."""
 
 FAILED = "the model's projector failed on this picture or recording; the server's log has the reason"
 NOT_FINITE = "the model's projector makes no finite numbers of this picture or recording"
@@ -47,7 +45,7 @@ class MediaEncoder:
     thread of the engine.
     """
 
-    def __init__(self, projector: Projector, turns: ComputingTurns, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, projector: Projector, turns: ComputingTurns, kept_bytes: int = KEPT_EMBEDDINGS_BYTES) -> None:
         self._projector = projector
         self._turns = turns
         self._kept_bytes = kept_bytes
