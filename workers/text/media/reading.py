@@ -21,8 +21,8 @@ from workers.text.sandbox.limits import MIN_WALL_S, WALL_PER_CPU
 from workers.text.sandbox.messages import Decode
 from workers.text.sandbox.sandbox import Limit, LimitExceeded, Sandbox
 
-DECODING = Limits(cpu_s=30.0, memory_bytes=1500 * 1000 * 1000)
-"""For one file. The largest picture and the longest recording that are allowed take less."""
+DECODING_BYTES = 1500 * 1000 * 1000
+"""For one file. The largest picture and the longest recording that are allowed take a third of it."""
 
 READING_S = 45.0
 """For all files of a chat. A worker that gets nowhere for a minute counts as hung."""
@@ -136,7 +136,7 @@ def _limits_until(until_s: float, part: MediaPart) -> Limits:
     if left_s < MIN_WALL_S:
         expected = f"expected files that are read within {READING_S:g} s together, got slower ones"
         raise JobError(503, f"{part.field}: {expected}; send fewer or smaller ones, or try again later", part.field)
-    return Limits(min(DECODING.cpu_s, left_s / WALL_PER_CPU), DECODING.memory_bytes)
+    return Limits(left_s / WALL_PER_CPU, DECODING_BYTES)
 
 
 def _limit_error(part: MediaPart, limit: Limit) -> JobError:
