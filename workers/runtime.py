@@ -117,7 +117,8 @@ class WorkerRuntime:
             self._step_started_at_s = time.monotonic()
         emitted = self._engine.step()
         stats = self._engine.stats()
-        if emitted or stats.steps != self._stats.steps:
+        before = self._stats
+        if emitted or (stats.steps, stats.media_encode_s) != (before.steps, before.media_encode_s):
             self._step_started_at_s = time.monotonic()
         self._stats = stats
         return emitted

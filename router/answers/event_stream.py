@@ -102,7 +102,7 @@ async def write_events(
                 events = []
             last = payloads[-1]
             if isinstance(last, Failed):
-                raise ApiError.from_job(last)
+                raise submitted.error_of(last)
             batch = await submitted.next_batch()
         submitted.check_done()
         return [*events, *chunks.closing(submitted)]

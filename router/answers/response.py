@@ -18,7 +18,6 @@ from router.answers.submission import SubmittedRequest
 from router.answers.warnings import warning_header
 from router.http.disconnect import run_unless_disconnected
 from router.http.json_text import json_text
-from router.schemas.errors import ApiError
 from shared.wire.payloads import Failed
 
 R = TypeVar("R")
@@ -104,5 +103,5 @@ async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWri
     if first is None:
         submitted.check_done()  # raises: a request without events was stopped
     elif isinstance(first[1][0], Failed):
-        raise ApiError.from_job(first[1][0])
+        raise submitted.error_of(first[1][0])
     return EventStream(submitted, chunks, first)

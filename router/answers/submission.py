@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, assert_never
 
+from router.answers.media.naming import renamed
 from router.answers.ticket import Ticket
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.http.request_record import RequestRecord, TokenMeter
@@ -35,10 +36,10 @@ class SubmittedRequest:
     calls :meth:`release`, and closes the request itself.
 
     ``choices`` has the work of each choice, all of one kind; they share the ``blobs``, whose hashes may be in
-    ``digests``. Each run of ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of
-    waiting requests count the first choice only. ``notes`` are warnings that the request itself gives cause for.
-    ``on_close`` is called once, when the request is closed. ``cancelled`` is the error that readers get once the
-    request was cancelled.
+    ``digests``, and whose ``fields`` are those of the request, by what workers call them. Each run of
+    ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of waiting requests count the
+    first choice only. ``notes`` are warnings that the request itself gives cause for. ``on_close`` is called once, when
+    the request is closed. ``cancelled`` is the error that readers get once the request was cancelled.
 
     Whether the user's key may use the model, and has tokens left, is checked here: every endpoint's requests come here.
 
@@ -61,6 +62,7 @@ class SubmittedRequest:
         queued_as_one: bool = False,
         notes: Sequence[str] = (),
         digests: tuple[bytes, ...] = (),
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind, record.limits)
@@ -99,6 +101,7 @@ class SubmittedRequest:
         self._unfinished = len(choices)
         self._choices_per_prompt = choices_per_prompt
         self._notes = notes
+        self._fields = fields or {}
         self._released = False
         record.model = self.model
         record.kind = self.kind
@@ -182,6 +185,10 @@ class SubmittedRequest:
         """What the jobs have used so far."""
         return consumed_by(self.jobs, self._choices_per_prompt)
 
+    def error_of(self, failed: Failed) -> ApiError:
+        """The error that ended a job, in the words of the request."""
+        return ApiError.from_job(renamed(failed, self._fields))
+
     def check_done(self) -> None:
         """Check that all choices are done.
 
@@ -190,7 +197,7 @@ class SubmittedRequest:
         """
         for job in self.jobs:
             if job.failed is not None:
-                raise ApiError.from_job(job.failed)
+                raise self.error_of(job.failed)
             if job.done is None and self.cancelled is not None:
                 raise self.cancelled
             if job.done is None:
@@ -220,7 +227,7 @@ class SubmittedRequest:
             choice, payloads = batch
             for payload in payloads:
                 if isinstance(payload, Failed):
-                    raise ApiError.from_job(payload)
+                    raise self.error_of(payload)
                 yield choice, payload
         self.check_done()
 

@@ -56,7 +56,15 @@ async def tokenized(
         settled = await settle_media(request, broker, record, model, [work.text])
         work = replace(work, text=settled.jobs[0])
     submission = SubmittedRequest(
-        broker, record, model, [work], settled.blobs, scheduling, notes=settled.notes, digests=settled.digests
+        broker,
+        record,
+        model,
+        [work],
+        settled.blobs,
+        scheduling,
+        notes=settled.notes,
+        digests=settled.digests,
+        fields=settled.fields,
     )
     async with submission as submitted:
         return await gathered(request, submitted, _answer(submitted))

@@ -17,12 +17,14 @@ from workers.engine import EngineJob
 from workers.text.chats import ModelChats, ReasoningOptions
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
+from workers.text.media.reading import MediaReader
 from workers.text.preparation import JobPreparer
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.messages import (
     Compile,
     Compiled,
+    DecodedFile,
     Learn,
     Learned,
     Render,
@@ -80,7 +82,7 @@ class _Here(Sandbox):
         assert isinstance(reply, Compiled)
         return reply
 
-    def _done(self, task: Task) -> Learned | Rendered | Compiled:
+    def _done(self, task: Task) -> Learned | Rendered | Compiled | DecodedFile:
         reply = self._workbench.do(task)
         if isinstance(reply, TaskRefused):
             raise JobError(reply.failed.status, reply.failed.message, reply.failed.param, reply.failed.code)
@@ -118,7 +120,7 @@ class NoiseEngine:
         """
         template = Template(source, self.chat(source))
         chats = ModelChats(self._tokens, template, template, (), ReasoningOptions())
-        prompts = PromptTokens(self._tokens, chats, self._sandbox)
+        prompts = PromptTokens(self._tokens, chats, self._sandbox, MediaReader(self._sandbox, None, ()))
         preparer = JobPreparer(self._tokens, chats, prompts, self._sandbox, self._compiler, CONTEXT_TOKENS)
         try:
             sequence = preparer.prepare(EngineJob("job", job), self._attempt)

@@ -47,8 +47,19 @@ def plain(path: Path) -> None:
 
 
 def smolvlm(path: Path) -> None:
-    """SmolLM2 with the markers of SmolVLM's pictures."""
-    _write_copy(path, "llama", SMOLVLM_MARKERS)
+    """SmolLM2 with the markers of SmolVLM's pictures.
+
+    Their embeddings are zero: so many that the model has never seen would keep it from the colours between them.
+    """
+
+    def emptied(name: str, data: Data) -> Data:
+        if name != "token_embd.weight":
+            return data
+        changed = data.copy()
+        changed[FIRST_SPARE : FIRST_SPARE + len(SMOLVLM_MARKERS)] = 0
+        return changed
+
+    _write_copy(path, "llama", SMOLVLM_MARKERS, change=emptied)
 
 
 def qwen2vl(path: Path) -> None:

@@ -23,9 +23,9 @@ class Estimate:
 
     The other figures say what these consist of: ``weights_bytes``; ``kv_bytes`` of ``cells`` tokens with
     ``kv_bytes_per_token`` each, with the states of recurrent models; ``later_bytes``, which fill only with use: ended
-    chats in main memory, buffers of large batches and of pictures; and the rest, buffers of computations and the
-    processes themselves, of which ``beside_bytes`` are those beside the worker. ``notes`` say what the estimate could
-    not take from the files.
+    chats in main memory, buffers of large batches and of pictures, what chats with pictures need; and the rest, buffers
+    of computations and the processes themselves, of which ``beside_bytes`` are those beside the worker. ``notes`` say
+    what the estimate could not take from the files.
     """
 
     host_bytes: int

@@ -20,6 +20,7 @@ from shared.memory.cells import (
 from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
 from shared.memory.projectors.estimate import projector_memory
+from shared.memory.projectors.kept import KEPT_EMBEDDINGS_BYTES
 from shared.memory.shape import TextShape, cached_bytes, drafting_shape
 from shared.settings import ModelSettings
 from shared.settings.placement import draft_options
@@ -29,6 +30,9 @@ KEPT_SHARE = 4
 
 Without checkpoints it never counts more than the KV cache.
 """
+
+WAITING_SHARE = 4
+"""Of the cells, this part counts as those of pictures whose pixels and embeddings are in main memory too."""
 
 _FLOAT_BYTES = 4
 _MASK_BYTES = 6
@@ -67,23 +71,30 @@ def place_text(
     ``proportions`` are the shares of the GPUs where ``tensor_split`` does not say them, ``cells`` the size of the KV
     cache unless it is that of the options.
     """
-    placed = _with_projector(_place_alone(shape, model, gpus, proportions, cells), model)
+    placed = _with_projector(_place_alone(shape, model, gpus, proportions, cells), shape, model)
     drafting = drafting_shape(model)
     return placed if drafting is None else _with_draft(placed, drafting, model)
 
 
-def _with_projector(placed: Placed, model: ModelSettings) -> Placed:
-    """The same with a projector beside it, whole on the first GPU if there is one."""
+def _with_projector(placed: Placed, shape: TextShape, model: ModelSettings) -> Placed:
+    """The same with a projector beside it, whole on the first GPU if there is one.
+
+    In main memory are the pixels and embeddings of what waits, embeddings that are kept, and a file that is decoded.
+    """
     projector = projector_memory(model)
     if projector is None:
         return placed
     added = projector.weights_bytes + projector.buffer_bytes
+    waiting = placed.cells // WAITING_SHARE * (projector.token_bytes + shape.embedding * _FLOAT_BYTES)
+    later = waiting + KEPT_EMBEDDINGS_BYTES + processes.DECODING_BYTES
     on_gpu = bool(placed.device_bytes)
     device_bytes = (placed.device_bytes[0] + added, *placed.device_bytes[1:]) if on_gpu else ()
     return replace(
         placed,
-        host_bytes=placed.host_bytes + (0 if on_gpu else added),
+        host_bytes=placed.host_bytes + later + (0 if on_gpu else added),
         device_bytes=device_bytes,
+        later_bytes=placed.later_bytes + later,
+        beside_bytes=placed.beside_bytes + processes.DECODING_BYTES,
         weights_bytes=placed.weights_bytes + projector.weights_bytes,
         host_buffer_bytes=placed.host_buffer_bytes + (0 if on_gpu else projector.buffer_bytes),
     )
@@ -241,7 +252,8 @@ def _buffer_bytes(shape: TextShape, model: ModelSettings, cells: int, on_gpu: bo
     batch = model.batch_size or (GPU_BATCH_TOKENS if on_gpu and not generates(model) else BATCH_TOKENS)
     if not generates(model):
         batch = max(batch, context_of(shape, model))
-    tokens = min(batch, model.ubatch_size or batch)
+    projector = projector_memory(model)
+    tokens = max(min(batch, model.ubatch_size or batch), 0 if projector is None else projector.whole_tokens)
     sequences = min(model.slots + MAX_ENDED_SEQUENCES, MAX_SEQUENCES)
     values = tokens * (_WIDE_COPIES * shape.wide + _EMBEDDING_COPIES * shape.embedding) * _FLOAT_BYTES
     mask = tokens * cells * _MASK_BYTES

@@ -13,6 +13,9 @@ TEXT_BYTES = 85 * MB
 SANDBOX_BYTES = 70 * MB
 """The process beside a text worker, in which templates are rendered, without its vocabulary."""
 
+DECODING_BYTES = 500 * MB
+"""What such a process takes to decode one of the largest pictures, or half an hour of sound."""
+
 VOCABULARY_BYTES_PER_TOKEN = 1_100
 """Pieces, texts and the tokenizer of grammars, in a worker; about a half of it again in its sandbox."""
 

@@ -43,9 +43,10 @@ def encode(message: Struct) -> bytes:
 
 
 class Decoder(Generic[M]):
-    """Decodes the messages that one socket receives: one class, or a union of classes."""
+    """Decodes the messages that one socket receives: one class, or a union of classes, of up to ``max_bytes``."""
 
-    def __init__(self, expected: Any) -> None:
+    def __init__(self, expected: Any, max_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(expected)
 
     def decode(self, frame: bytes | memoryview) -> M:
@@ -54,8 +55,8 @@ class Decoder(Generic[M]):
         Raises:
             WireError: ``frame`` is too long, damaged, of another protocol version, or not a message expected here.
         """
-        if len(frame) > MAX_FRAME_BYTES:
-            raise WireError(f"message: expected up to {MAX_FRAME_BYTES} bytes, got {len(frame)}")
+        if len(frame) > self._max_bytes:
+            raise WireError(f"message: expected up to {self._max_bytes} bytes, got {len(frame)}")
         if frame[:1] != _VERSION:
             raise WireError(f"protocol version: expected {PROTOCOL_VERSION}, got {frame[0] if frame else 'no bytes'}")
         try:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
+from scripts.make_media.cache import made
 from scripts.make_minilm import minilm
 from tests.support.printed import DOCUMENTS, RUN, Example, differences, examples
 from tests.support.printed_shell import PrintedShell
@@ -31,14 +33,27 @@ def served() -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="module")
-def shells(served: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PrintedShell]:
+def seeing() -> Iterator[RunningServer]:
+    """A server with a text model that sees and hears."""
+    with running(str(made("smolvlm").model), "--alias", "smolvlm2-500m") as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def shells(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], PrintedShell]:
     """A shell for each document: its examples may build on earlier ones."""
-    return {document: PrintedShell(tmp_path_factory.mktemp("printed"), served) for document in DOCUMENTS}
+
+    @cache
+    def shell(document: str) -> PrintedShell:
+        server = request.getfixturevalue("seeing" if document == "docs/media.md" else "served")
+        return PrintedShell(tmp_path_factory.mktemp("printed"), server)
+
+    return shell
 
 
 @pytest.mark.parametrize("example", RUNNABLE, ids=str)
-def test_an_example_works_as_printed(example: Example, shells: dict[str, PrintedShell]) -> None:
-    output = shells[example.document].run(example)
+def test_an_example_works_as_printed(example: Example, shells: Callable[[str], PrintedShell]) -> None:
+    output = shells(example.document).run(example)
     answer = FOLLOWED_BY.get(example)
     if example.language == "sh" and answer is not None and answer.language in ("json", "jsonc"):
         found = differences(json.loads(answer.text), json.loads(output))

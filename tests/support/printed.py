@@ -23,7 +23,7 @@ API_DOCUMENTS = (
 )
 """Those that have endpoints with their fields."""
 
-USED_DOCUMENTS = ("docs/command-line.md", "docs/getting-started.md", "docs/operating.md")
+USED_DOCUMENTS = ("docs/command-line.md", "docs/getting-started.md", "docs/media.md", "docs/operating.md")
 """Those whose examples are typed anywhere, not in the checkout."""
 
 DOCUMENTS = (
@@ -48,6 +48,7 @@ NOT_RUN = {
     "make serve     # set up .venv": INSTALLS,
     "make serve\n": INSTALLS,
     "make serve EXTRAS=speech,images MODEL=": INSTALLS,
+    "make serve EXTRAS=media MODEL=": INSTALLS,
     "make setup-dev": INSTALLS,
     "make setup ": INSTALLS,
     'NEXA_CMAKE_ARGS="-DGGML_NATIVE=OFF" make setup': INSTALLS,

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared.models.adapters import AdapterFile
 from shared.settings.placement import LlamaCppOptions
+from workers.llama.media.options import ProjectorOptions
 from workers.llama.native.model import LlamaModel
 from workers.llama.native.repacking import Use
 
@@ -22,10 +23,22 @@ Load = Callable[[Callable[[float], None]], L]
 
 
 def loader(
-    path: str, options: LlamaCppOptions, reasons: Sequence[str], adapters: Sequence[AdapterFile], workers: int
+    path: str,
+    options: LlamaCppOptions,
+    reasons: Sequence[str],
+    adapters: Sequence[AdapterFile],
+    workers: int,
+    projector: ProjectorOptions | None = None,
 ) -> Load[LlamaModel]:
-    """What loads a model that answers, and that so many workers load at once."""
-    return partial(LlamaModel, path, options, reasons=reasons, adapters=adapters, use=Use(workers))
+    """What loads a model that answers, with a projector if it has one, and that so many workers load at once."""
+    kind = LlamaModel if projector is None else partial(_seeing, projector)
+    return partial(kind, path, options, reasons=reasons, adapters=adapters, use=Use(workers))
+
+
+def _seeing(projector: ProjectorOptions, *given: Any, **named: Any) -> LlamaModel:
+    from workers.llama.media.model import SeeingLlama  # libmtmd is loaded only where it is needed
+
+    return SeeingLlama(projector, *given, **named)
 
 
 class EarlyLoad(Generic[L]):

@@ -18,7 +18,9 @@ class LlamaEngine(TextEngine[LlamaModel]):
     """Serves the text jobs of one GGUF model. ``load`` may already be at work on it."""
 
     def __init__(self, options: LlamaOptions, load: LoadModel[LlamaModel] | None = None) -> None:
-        load = load or loader(options.path, options.native, options.reasons, options.adapters, options.workers)
+        load = load or loader(
+            options.path, options.native, options.reasons, options.adapters, options.workers, options.projector
+        )
         super().__init__(options, VOCABULARY, load, partial(_load_draft, options.native))
 
 

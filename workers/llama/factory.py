@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shared.models.adapters import adapters_of
 from shared.settings import ModelSettings
 from workers.llama.early_load import EarlyLoad, loader
+from workers.llama.media.options import ProjectorOptions
 
 if TYPE_CHECKING:
     from workers.llama.engine import LlamaEngine
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 def create(model: ModelSettings, threads: int, _device: str) -> LlamaEngine:
     """The engine of one worker. Its model is being loaded from now on."""
-    load = EarlyLoad(loader(model.path, model, model.fitted, adapters_of(model.adapters), model.workers))
+    projector = ProjectorOptions.of(model, threads)
+    load = EarlyLoad(loader(model.path, model, model.fitted, adapters_of(model.adapters), model.workers, projector))
     from workers.llama.engine import LlamaEngine
     from workers.llama.options import LlamaOptions
 

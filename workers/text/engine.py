@@ -24,9 +24,10 @@ from workers.text.chat_loading import load_chats
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
+from workers.text.media.reading import MediaReader
 from workers.text.model import DecoderSize, LastingModel, TextModel
 from workers.text.options import TextOptions
-from workers.text.preparation import JobPreparer, has_grammar
+from workers.text.preparation import JobPreparer, has_files, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.prompts.tokenizing import Tokenizer
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
@@ -37,6 +38,8 @@ from workers.text.scheduling.scheduler import Scheduler
 from workers.text.sequence import Sequence
 from workers.text.speculation.opening import LoadDraft, open_speculation
 from workers.text.speculation.speculation import Speculation
+from workers.text.stepping.figures import StepTotals, engine_stats
+from workers.text.stepping.media_computing import MediaComputing, open_media, taken_media
 from workers.text.stepping.step import StepRunner
 from workers.token_rate import TokenRate
 
@@ -83,10 +86,11 @@ class TextEngine(Generic[M]):
         self._sequences: dict[str, Sequence] = {}
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
-        self._step_count = self._prompt_tokens = self._cached_tokens = 0
+        self._totals = StepTotals()
         self._model: M | None = None
         self._sandbox: Sandbox | None = None
         self._speculation: Speculation | None = None
+        self._media: MediaComputing | None = None
         self._disk_place: DiskPlace | None = None
         self._disk: DiskTier[Prepared] | None = None
 
@@ -112,17 +116,20 @@ class TextEngine(Generic[M]):
             loading = beside.submit(load_chats, options.chat_template, model, sandbox, attempt, options.reasoning)
             slots = self._open_decoder(model, context_tokens, has_ends)
             chats = loading.result()
-        prompts = PromptTokens(model.vocabulary, chats, sandbox)
+        projector = None if self._media is None else self._media.projector
+        media = taken_media(projector)
+        prompts = PromptTokens(model.vocabulary, chats, sandbox, MediaReader(sandbox, projector, media))
         self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens, has_ends)
         self._tokenizer = Tokenizer(model.vocabulary, prompts, context_tokens)
         report(1.0)
-        return EngineInfo(slots, context_tokens, model.device, thinks=chats is not None and chats.thinks)
+        return EngineInfo(slots, context_tokens, model.device, thinks=chats.thinks, media=media)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())
         if isinstance(job.work, TokenizeJob):
-            prepare = partial(self._tokenizer.tokenize, job.work)
-        future = self._lanes.submit(job.job_id, job.party, prepare, takes_long=has_grammar(job.work))
+            prepare = partial(self._tokenizer.tokenize, job.work, job.blobs)
+        kinds = has_grammar(job.work), has_files(job.work)
+        future = self._lanes.submit(job.job_id, job.party, prepare, *kinds)
         self._preparing[job.job_id] = future
         if isinstance(job.work, TextJob) and not self._scheduler.has_running(job.party):
             self._newcomers.append(future)
@@ -152,53 +159,37 @@ class TextEngine(Generic[M]):
         if self._newcomers:
             wait(self._newcomers, timeout=PREPARING_WAIT_S)
             self._newcomers.clear()
-        emitted = self._collect()
+        emitted = self._collect() + self._end_failed_media()
         scheduled = self._scheduler.plan()
         emitted += self._begin_new(scheduled)
         if emitted:
             return emitted  # sent before the decode, which could crash this process
         if not scheduled:
-            if self._preparing:
+            if self._media is not None and self._media.encoder.is_busy:
+                self._media.wait(PREPARING_WAIT_S)
+            elif self._preparing:
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
         drafting_at_s = time.monotonic()
-        if self._speculation is not None:
-            scheduled = self._speculation.extend(scheduled)
-        began_at_s = time.monotonic()
-        logits = self._steps.decode(scheduled)
+        with self._steps.turn(scheduled):
+            if self._speculation is not None:
+                scheduled = self._speculation.extend(scheduled)
+            began_at_s = time.monotonic()
+            logits = self._steps.decode(scheduled)
         if logits is None:
             return []
         emitted, generated = self._steps.advance(scheduled, logits)
         ended_at_s = time.monotonic()
         self._observe(scheduled, ended_at_s - began_at_s)
         self._rate.count(generated, drafting_at_s, ended_at_s)
-        self._step_count += 1
+        self._totals.steps += 1
         return emitted
 
     def stats(self) -> EngineStats:
         disk = DiskStats() if self._disk is None else self._disk.stats()
-        return EngineStats(
-            running=len(self._scheduler.running),
-            waiting=len(self._scheduler.waiting) + len(self._preparing),
-            kv_used_tokens=self._cache.used_cells,
-            kv_total_tokens=self._cache.total_cells,
-            prompt_tokens=self._prompt_tokens,
-            cached_tokens=self._cached_tokens,
-            generated_tokens=self._rate.total,
-            steps=self._step_count,
-            preemptions=self._scheduler.preemptions,
-            tokens_per_s=self._rate.per_s(time.monotonic()),
-            drafted_tokens=0 if self._speculation is None else self._speculation.drafted,
-            accepted_tokens=0 if self._speculation is None else self._speculation.accepted,
-            checkpoints=len(self._cache.checkpoints),
-            checkpoint_bytes=self._cache.checkpoints.used_bytes,
-            checkpoint_hits=self._cache.checkpoints.hits,
-            disk_files=disk.files,
-            disk_bytes=disk.used_bytes,
-            disk_hits=disk.hits,
-            disk_read_bytes=disk.read_bytes,
-            disk_written_bytes=disk.written_bytes,
-        )
+        rate, preparing = self._rate.per_s(time.monotonic()), len(self._preparing)
+        of_parts = (self._scheduler, self._cache, self._speculation, self._media, disk)
+        return engine_stats(self._totals, self._rate.total, rate, preparing, *of_parts)
 
     def close(self) -> None:
         self._lanes.close()
@@ -233,14 +224,17 @@ class TextEngine(Generic[M]):
             identity = partial(model.identity, size) if isinstance(model, LastingModel) else None
             self._disk = open_tier(self._disk_place, identity, kept, self._cache, model.on_gpu)
         slots = min(options.slots, sequences)
+        self._media = open_media(model, self._decoder, self._resources)
+        embeddings = None if self._media is None else self._media.encoder
         self._scheduler = Scheduler(
-            self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
+            self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells, embeddings
         )
         self._speculation = open_speculation(
             options.speculation, model, self._decoder, self._cache, size, kept_cells, self._load_draft, self._resources
         )
         compared = None if self._speculation is None else self._speculation.compared
-        self._steps = StepRunner(self._decoder, self._cache, self._scheduler, self._generation, self._retire, compared)
+        runs = (self._decoder, self._cache, self._scheduler, self._generation, self._retire, compared, self._media)
+        self._steps = StepRunner(*runs)
         return slots
 
     def _prepare(self, job: EngineJob, received_at_s: float, attempt: PreparationAttempt) -> Sequence:
@@ -248,7 +242,8 @@ class TextEngine(Generic[M]):
         sequence.received_at_s = received_at_s
         sequence.user, sequence.weight = job.user, job.weight
         sequence.adapters = self._adapters_of(sequence.job)
-        sequence.cache_owner = job.user if self._options.share_prefixes == "user" else ""
+        owner = job.user if self._options.share_prefixes == "user" else ""
+        sequence.cache_owner = sequence.media_owner = owner
         if sequence.adapters:
             sequence.cache_owner = f"{sequence.cache_owner}\0{sequence.adapters}"
         if job.begun is not None:
@@ -304,6 +299,13 @@ class TextEngine(Generic[M]):
             self._scheduler.add(sequence)
         return emitted
 
+    def _end_failed_media(self) -> list[Emitted]:
+        """End the jobs whose pictures or recordings cannot be encoded."""
+        failed = [] if self._media is None else self._media.failed(self._scheduler.media)
+        for sequence, _ in failed:
+            self._retire(sequence)
+        return [(sequence.job_id, failure) for sequence, failure in failed]
+
     def _observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         self._scheduler.observe(scheduled, duration_s)
         if self._speculation is not None:
@@ -320,8 +322,8 @@ class TextEngine(Generic[M]):
         if sequence.started:
             return []
         sequence.started = True
-        self._prompt_tokens += sequence.prompt_length
-        self._cached_tokens += sequence.cached_tokens
+        self._totals.prompt_tokens += sequence.prompt_length
+        self._totals.cached_tokens += sequence.cached_tokens
         return [(sequence.job_id, payload) for payload in begun(sequence)]
 
     def _retire(self, sequence: Sequence) -> None:

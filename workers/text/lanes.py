@@ -53,22 +53,31 @@ class PreparationLanes(Generic[T]):
         self._limits = limits
         self._changed = threading.Condition()
         self._plain, self._quick, self._slow = PreparingQueue[T](), PreparingQueue[T](), PreparingQueue[T]()
+        self._files = PreparingQueue[T]()
         self._errands: dict[str, Errand[T]] = {}
         self._closed = False
         lanes = {"prepare": self._plain, "prepare-quick": self._quick, "prepare-slow": self._slow}
+        lanes["prepare-files"] = self._files
         self._threads = [thread for name, lane in lanes.items() for thread in self._begin(lane, name)]
 
     def submit(
-        self, job_id: str, party: Party, prepare: Callable[[PreparationAttempt], T], takes_long: bool = False
+        self,
+        job_id: str,
+        party: Party,
+        prepare: Callable[[PreparationAttempt], T],
+        takes_long: bool = False,
+        reads_files: bool = False,
     ) -> Future[T]:
         """Prepare a job. ``prepare`` raises :class:`NeedsTime` if its attempt is quick and that does not suffice.
 
-        ``takes_long``: it has a grammar, or much text. Other jobs take milliseconds, and do not wait for the others.
+        ``takes_long``: it has a grammar, or much text. ``reads_files``: it decodes files, for seconds also in a quick
+        attempt. Other jobs take milliseconds, and do not wait for these, which do not wait for each other.
         """
         errand = Errand(job_id, party, prepare)
         with self._changed:
             self._errands[job_id] = errand
-            (self._quick if takes_long else self._plain).add(errand)
+            lane = self._files if reads_files else self._quick if takes_long else self._plain
+            lane.add(errand)
             self._changed.notify_all()
         return errand.future
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 
 from shared.kinds import kind_of
-from shared.wire.jobs import TextJob, Work
+from shared.wire.jobs import TextJob, TokenizeJob, Work
 from shared.wire.payloads import JobError
 from workers.chat.model_chat import Prompt
 from workers.engine import EngineJob
+from workers.text.cache.pseudo_tokens import text_only
 from workers.text.chats import AnswerReading, ModelChats, offered_tools
 from workers.text.constraints.closing import MAX_CLOSING_TOKENS, ClosingGuard, closing_growth
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.constraints.constraint import TokenConstraint
 from workers.text.grammars import GrammarStore
+from workers.text.media.markers import has_media
+from workers.text.media.reading import TooManyTokens
 from workers.text.output.assembler import TextAssembler
 from workers.text.output.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
 from workers.text.prompts.last_turn import last_turn
-from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.prompts.prompt_tokens import PromptContent, PromptParts, PromptTokens
 from workers.text.sampling.dry import RepetitionPenalty, has_dry
 from workers.text.sampling.sampler import Sampler
 from workers.text.sandbox.attempt import PreparationAttempt
@@ -63,8 +66,13 @@ class JobPreparer:
         job = engine_job.work
         if not isinstance(job, TextJob):
             raise JobError(400, f"model: expected a model for {kind_of(job)} requests, got one for text", "model")
-        chat = self._prompts.rendered(job, attempt)
-        prompt = self._prompt_tokens(job, chat)
+        given = job.messages
+        parts = self._prompts.rendered(job, attempt)
+        job, chat = parts.job, parts.chat
+        _check_echo(job, parts)
+        self._check_length(job, ((job.prompt or "") if chat is None else chat.text) + (job.suffix or ""))
+        content = self._content(parts, engine_job, attempt)
+        prompt = content.tokens or [max(self._vocabulary.bos, 0)]
         max_tokens = self._fit(job, len(prompt))
         self._check_bias(job)
         constraint = self._constraint(job, chat, attempt)
@@ -88,12 +96,22 @@ class JobPreparer:
             warnings=[] if constraint is None else constraint.grammar.warnings,
             echo=echo,
             prediction=self._prediction(job),
-            last_turn=last_turn(job.messages, prompt, self._vocabulary) if self._finds_turns else 0,
+            last_turn=last_turn(given, prompt, self._vocabulary) if self._finds_turns else 0,
+            media=content.media,
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
 
+    def _content(self, parts: PromptParts, engine_job: EngineJob, attempt: PreparationAttempt) -> PromptContent:
+        if parts.markers is not None:
+            self._constraint(parts.job, parts.chat, attempt)  # if it needs time, before files are read twice
+        try:
+            return self._prompts.content(parts, engine_job.blobs, attempt, self._context_tokens)
+        except TooManyTokens as error:
+            raise self._too_long(parts.job, f"at least {error.tokens}") from None
+
     def _sampler(self, engine_job: EngineJob, job: TextJob, prompt: list[int]) -> Sampler:
-        repetition = RepetitionPenalty(job.sampling, self._vocabulary, prompt) if has_dry(job.sampling) else None
+        text = text_only(prompt)  # pictures repeat nothing that could be said
+        repetition = RepetitionPenalty(job.sampling, self._vocabulary, text) if has_dry(job.sampling) else None
         return Sampler(job.sampling, self._vocabulary.size, repetition, engine_job.mirostat_mu)
 
     def _prediction(self, job: TextJob) -> list[int]:
@@ -105,11 +123,6 @@ class JobPreparer:
         if job.prompt is not None:  # special tokens are part of a text
             return echo_of_text(job.prompt, [self._vocabulary.piece(token, special=True) for token in prompt])
         return echo_of_tokens([self._vocabulary.piece(token) for token in prompt])
-
-    def _prompt_tokens(self, job: TextJob, chat: Prompt | None) -> list[int]:
-        text = (job.prompt or "") if chat is None else chat.text
-        self._check_length(job, text + (job.suffix or ""))
-        return self._prompts.tokens(job, chat) or [max(self._vocabulary.bos, 0)]
 
     def _check_length(self, job: TextJob, text: str) -> None:
         """Refuse a text that is certainly too long without tokenising it, which would delay other jobs by seconds."""
@@ -162,6 +175,19 @@ class JobPreparer:
 def has_grammar(work: Work) -> bool:
     """Whether the answer to a job is constrained."""
     return isinstance(work, TextJob) and bool(work.constraint or offered_tools(work))
+
+
+def has_files(work: Work) -> bool:
+    """Whether the chat of a job has pictures or recordings."""
+    text = work.text if isinstance(work, TokenizeJob) else work
+    return isinstance(text, TextJob) and has_media(text.messages)
+
+
+def _check_echo(job: TextJob, parts: PromptParts) -> None:
+    """Refuse to echo what is no text."""
+    if job.echo and parts.markers is not None:
+        part = parts.markers.parts[0]
+        raise JobError(400, f"{part.field}: expected text to echo, got a {part.noun}", part.field)
 
 
 def _guard(constraint: TokenConstraint | None, job: TextJob) -> ClosingGuard | None:

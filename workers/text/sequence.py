@@ -13,6 +13,7 @@ from workers.engine import Party
 from workers.text.chats import ThinkingBudget
 from workers.text.constraints.closing import ClosingGuard
 from workers.text.constraints.constraint import TokenConstraint
+from workers.text.media.spans import MediaSpan, position_of
 from workers.text.output.assembler import TextAssembler
 from workers.text.output.prompt_echo import PromptEcho
 from workers.text.sampling.sampler import Sampler
@@ -57,6 +58,9 @@ class Sequence:
     cached when it last started, and ``reached`` how far it was when it was last preempted; until it is at
     ``guarded_until``, it makes no room for other users. ``prediction`` is what the client expects as the answer:
     ``predicted_tokens`` of it were drafted and drawn, ``mispredicted_tokens`` were drafted and not drawn.
+
+    ``media`` are the chunks of pictures and recordings in the prompt, in order, whose places hold pseudo tokens
+    (:mod:`workers.text.cache.pseudo_tokens`). Their embeddings are shared by sequences with the same ``media_owner``.
     """
 
     job_id: str
@@ -95,6 +99,8 @@ class Sequence:
     predicted_tokens: int = 0
     mispredicted_tokens: int = 0
     last_turn: int = 0
+    media: list[MediaSpan] = field(default_factory=list)
+    media_owner: str = ""
 
     @property
     def party(self) -> Party:
@@ -105,6 +111,21 @@ class Sequence:
     def pending(self) -> int:
         """The number of tokens that are not in the KV cache yet."""
         return len(self.tokens) - self.computed
+
+    @property
+    def next_medium(self) -> MediaSpan | None:
+        """The first chunk of a medium of which something is not computed."""
+        return next((span for span in self.media if span.end > self.computed), None)
+
+    @property
+    def pending_text(self) -> int:
+        """The number of pending tokens before the next chunk of a medium, or all; 0 if the next one is in a chunk."""
+        span = self.next_medium
+        return self.pending if span is None else max(span.start - self.computed, 0)
+
+    def position(self, place: int) -> int:
+        """The position of the token at a place, which is not within a chunk of a medium."""
+        return position_of(self.media, place) if self.media else place
 
     @property
     def generated(self) -> int:

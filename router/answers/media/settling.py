@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
 from msgspec.structs import replace
 
 from router.answers.media.files import MediaFiles, read_files
+from router.answers.media.naming import MediaFields, media_fields
 from router.http.bodies.byte_budget import share_of
 from router.http.disconnect import run_unless_disconnected
 from router.http.request_record import RequestRecord
@@ -29,13 +30,14 @@ _SENSES = {MediumKind.IMAGE: "sees no pictures", MediumKind.AUDIO: "hears no rec
 class SettledChat:
     """The jobs of a request as workers get them. ``digests`` are the hashes of the ``blobs``.
 
-    ``notes`` tell what the model does not get.
+    ``notes`` tell what the model does not get. ``fields`` are those of the media, by what workers call them.
     """
 
     jobs: Sequence[TextJob]
     blobs: tuple[bytes, ...] = ()
     digests: tuple[bytes, ...] = ()
     notes: tuple[str, ...] = ()
+    fields: MediaFields = field(default_factory=dict)
 
 
 async def settle_media(
@@ -71,6 +73,7 @@ async def settle_media(
         tuple(files.blobs),
         tuple(files.digests),
         notes if len(sent) < len(given) else (),
+        media_fields(messages, read),
     )
 
 

@@ -68,6 +68,7 @@ async def _in_background(
         prepared,
         notes=[*prepared.notes, *prepared.settled.notes],
         digests=prepared.settled.digests,
+        fields=prepared.settled.fields,
     )
     submission.outlive_router(PATH, msgspec.msgpack.encode(rendering), background=True)
     async with submission as submitted:

@@ -50,7 +50,7 @@ async def fit(request: Request, broker: Broker, record: RequestRecord, prepared:
             low = middle + 1
     if (dropped := starts[low] - kept) > 0:
         shorter = replace(prepared.job, messages=[*messages[:kept], *messages[starts[low] :]])
-        prepared.settled = dataclasses.replace(files, jobs=[shorter])
+        prepared.settled = dataclasses.replace(files, jobs=[shorter], fields={})
         prepared.notes = [*prepared.notes, f"truncation: the {dropped} oldest messages were left out"]
 
 

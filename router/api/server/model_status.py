@@ -67,7 +67,7 @@ def _status(
 
 
 def inputs_of(served: ServedModel) -> list[Medium]:
-    """What a model takes, as far as is known: what a chat may have is known once it is loaded."""
+    """What a model takes. Until it is loaded, its files say what a chat may have."""
     return list(dict.fromkeys([*_media(served.kinds, 0), *map(Medium, served.media)]))
 
 

@@ -36,6 +36,7 @@ async def answer(
         body.n,
         notes=[*body.notes, *settled.notes],
         digests=settled.digests,
+        fields=settled.fields,
     )
     if not body.stream:
         async with submission as submitted:

@@ -21,7 +21,8 @@ from shared.interpreter import child_environment, module_command
 BUILD_TIMEOUT_S = 60.0
 REBUILD = "make setup builds it for this machine (in the source folder, after rm .venv/nexa-setup)"
 CUDA_BUILD = "NEXA_BACKEND=cuda make setup"
-_TELEMETRY = "opentelemetry.sdk"
+_OTHERS = {"media": ("PIL", "av"), "telemetry": ("opentelemetry.sdk",)}
+"""Extras that no engine needs, and the modules of their packages."""
 
 
 def examine_nexa() -> Finding:
@@ -69,9 +70,8 @@ def judge_build(build: dict[str, Any], features: list[str], nvidia: bool) -> Ite
 
 def examine_extras() -> Finding:
     """The extras whose packages are installed, and how the others are."""
-    modules = {engine.extra: engine.module for engine in ENGINES if engine.extra}
-    modules["telemetry"] = _TELEMETRY
-    here = [extra for extra, module in modules.items() if _is_installed(module)]
+    modules = {engine.extra: (engine.module,) for engine in ENGINES if engine.extra} | _OTHERS
+    here = [extra for extra, needed in modules.items() if all(map(_is_installed, needed))]
     absent = [extra for extra in modules if extra not in here]
     text = ", ".join(here) or "none"
     if absent:

@@ -1,4 +1,4 @@
-"""What a projector takes beside its model: weights, and the buffers of one encoding."""
+"""What a projector takes beside its model: weights, the buffers of one encoding, and what waits to be computed."""
 
 from __future__ import annotations
 
@@ -16,23 +16,35 @@ _EMBEDDING_COPIES = 8
 _WIDE_COPIES = 2
 """How many vectors of a patch an encoder has at once: of its width, and of the widest values in its layers."""
 
-_MERGED_SIDE = 2
-"""Patches of a token, in each direction, of encoders that take pictures in their own size and do not tell it."""
+_MERGED_SIDES, _MERGED_SIDE = {"gemma3": 4, "gemma4v": 3, "gemma4uv": 3}, 2
+"""Patches of a token, in each direction, by the kinds of encoders whose headers do not tell it; and of others."""
 
 _RECORDING_POSITIONS = 1_500
 """Of 30 s of sound, which encoders for recordings take at once."""
 
-_MERGE_KEY = "clip.vision.spatial_merge_size"
-_OWN_SIZES = ("qwen", "pixtral", "kimi", "glm4v")
-"""Beginnings of the names of encoders that take pictures in their own size, where their headers have no such key."""
+_MERGE_KEY, _SCALE_KEY = "clip.vision.spatial_merge_size", "clip.vision.projector.scale_factor"
+_OWN_SIZES = ("gemma4", "qwen", "pixtral", "kimi", "glm4v")
+"""Beginnings of the names of encoders that take pictures in their own size, where their headers lack the first key."""
+
+_WHOLE = ("gemma3", "gemma4v", "gemma4uv")
+_CAUSAL_WIDTHS = {"gemma4v": (1536, 2560)}
+"""Kinds whose models compute all tokens of a picture in one batch, but for models of these widths."""
+
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectorMemory:
-    """In bytes. ``buffer_bytes`` are those of the largest picture, or of 30 s of sound, with its embeddings."""
+    """In bytes. ``buffer_bytes`` are those of the largest picture, or of 30 s of sound, with its embeddings.
+
+    ``token_bytes`` are the pixels of a picture's token, which are kept until its chat ends. The model computes
+    ``whole_tokens`` of a picture at once; 0 if it may have any number.
+    """
 
     weights_bytes: int
     buffer_bytes: int
+    token_bytes: int
+    whole_tokens: int
 
 
 def projector_memory(model: ModelSettings) -> ProjectorMemory | None:
@@ -48,17 +60,18 @@ def projector_memory(model: ModelSettings) -> ProjectorMemory | None:
 @lru_cache(maxsize=16)
 def _read(path: str, _changed_at_ns: int, image_max_tokens: int) -> ProjectorMemory:
     header = read_gguf_header(path)
-    buffers = max(_of_pictures(header, image_max_tokens), _of_recordings(header))
-    return ProjectorMemory(header.tensor_data_bytes, buffers)
-
-
-def _of_pictures(header: GGUFHeader, image_max_tokens: int) -> int:
-    side = _whole(header, "clip.vision.image_size") // max(1, _whole(header, "clip.vision.patch_size"))
-    patches = side**2
-    kinds = (header.metadata.get(f"clip.{part}projector_type") for part in ("", "vision."))
-    if _MERGE_KEY in header.metadata or any(str(kind).startswith(_OWN_SIZES) for kind in kinds):
-        patches = image_max_tokens * (_whole(header, _MERGE_KEY) or _MERGED_SIDE) ** 2
-    return _of_positions(header, "vision", min(patches, 1 << 20))
+    kind = str(header.metadata.get("clip.vision.projector_type") or header.metadata.get("clip.projector_type"))
+    merged = _whole(header, _MERGE_KEY) or _whole(header, _SCALE_KEY) or _MERGED_SIDES.get(kind, _MERGED_SIDE)
+    patch = _whole(header, "clip.vision.patch_size")
+    patches = (_whole(header, "clip.vision.image_size") // max(1, patch)) ** 2
+    if _MERGE_KEY in header.metadata or kind.startswith(_OWN_SIZES):
+        patches = image_max_tokens * merged**2
+    patches = min(patches, 1 << 20)
+    buffers = max(_of_positions(header, "vision", patches), _of_recordings(header))
+    is_whole = kind in _WHOLE and _whole(header, "clip.vision.projection_dim") not in _CAUSAL_WIDTHS.get(kind, ())
+    pixels = min(patch * merged, 1 << 10) ** 2
+    whole_tokens = patches // merged**2 if is_whole else 0
+    return ProjectorMemory(header.tensor_data_bytes, buffers, _COLOURS * _FLOAT_BYTES * pixels, whole_tokens)
 
 
 def _of_recordings(header: GGUFHeader) -> int:

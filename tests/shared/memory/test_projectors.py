@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.memory.estimate import estimate
+from shared.memory.estimate import Estimate, estimate
 from shared.memory.files import files_stamp
+from shared.memory.processes import DECODING_BYTES
+from shared.memory.projectors.kept import KEPT_EMBEDDINGS_BYTES
 from shared.settings import ModelSettings
 from tests.support.models.gguf_builder import Value, build_gguf
 
@@ -22,6 +24,11 @@ def with_projector(model: ModelSettings, tokens: int = 1024, **metadata: Value) 
     return model.model_copy(update={"mmproj": str(path), "image_max_tokens": tokens})
 
 
+def without_later(found: Estimate) -> int:
+    """What a worker takes from the start."""
+    return found.total_bytes - found.later_bytes
+
+
 SIZED = {"image_size": 512, "patch_size": 16, "embedding_length": 768, "feed_forward_length": 3072}
 
 
@@ -30,10 +37,35 @@ def test_a_projector_adds_its_weights_and_the_buffers_of_a_picture(alone: ModelS
     one, two = estimate(alone, gpus), estimate(with_projector(alone, **SIZED), gpus)
     assert two.notes == ()
     assert two.weights_bytes - one.weights_bytes == WEIGHTS_BYTES
-    added = two.total_bytes - one.total_bytes - WEIGHTS_BYTES
+    added = without_later(two) - without_later(one) - WEIGHTS_BYTES
     assert 40_000_000 < added < 80_000_000
-    assert (two.host_bytes == one.host_bytes) == bool(gpus)
-    assert (two.kv_bytes, two.beside_bytes) == (one.kv_bytes, one.beside_bytes)
+    assert (two.host_bytes - two.later_bytes == one.host_bytes - one.later_bytes) == bool(gpus)
+    assert two.kv_bytes == one.kv_bytes
+
+
+def test_files_that_are_decoded_and_pictures_that_wait_count_too(alone: ModelSettings) -> None:
+    one = estimate(alone)
+    large, small = (estimate(with_projector(alone, **{**SIZED, "patch_size": patch})) for patch in (32, 16))
+    assert small.beside_bytes - one.beside_bytes == DECODING_BYTES
+    assert small.later_bytes - one.later_bytes > DECODING_BYTES + KEPT_EMBEDDINGS_BYTES
+    assert large.later_bytes - small.later_bytes == one.cells // 4 * 3 * 4 * (64**2 - 32**2)
+
+
+@pytest.mark.parametrize(("width", "is_larger"), [(3840, True), (1536, False)])
+def test_pictures_that_are_computed_whole_make_batches_larger(
+    alone: ModelSettings, width: int, is_larger: bool
+) -> None:
+    told: dict[str, Value] = {**SIZED, "projection_dim": width, "spatial_merge_size": 3}
+    whole, cut = (
+        estimate(with_projector(alone, 1024, **told, projector_type=kind)).total_bytes for kind in ("gemma4v", "qwen")
+    )
+    assert (whole > cut) is is_larger
+
+
+def test_gemma_4_takes_pictures_in_their_own_size(alone: ModelSettings) -> None:
+    told: dict[str, Value] = {**SIZED, "image_size": 224, "projector_type": "gemma4v"}
+    small, large = (without_later(estimate(with_projector(alone, tokens, **told))) for tokens in (256, 1024))
+    assert large - small > 200_000_000  # 9 patches of each token
 
 
 def test_it_stays_in_main_memory_with_its_model(alone: ModelSettings) -> None:
@@ -50,7 +82,7 @@ def test_pictures_in_their_own_size_take_what_their_most_tokens_need(
     sizes: list[int] = []
     for tokens in (256, 1024):
         model = with_projector(alone, tokens, **{**SIZED, **told})
-        sizes.append(estimate(model).total_bytes - estimate(alone).total_bytes)
+        sizes.append(without_later(estimate(model)) - without_later(estimate(alone)))
     assert sizes[1] > 3 * sizes[0]
 
 

@@ -166,3 +166,15 @@ def test_an_error_is_its_jobs_own(lanes: PreparationLanes[str]) -> None:
     after = lanes.submit("after", ("anna", 1.0), lambda attempt: "after")
     assert isinstance(failed.exception(), ValueError)
     assert after.result() == "after"
+
+
+def test_files_delay_no_grammars() -> None:
+    lanes = PreparationLanes[bool](Limits(cpu_s=5.0, memory_bytes=0))
+    may_end = threading.Event()
+    files = [
+        lanes.submit(f"files {n}", (f"user {n}", 1.0), lambda _: may_end.wait(20), reads_files=True) for n in range(3)
+    ]
+    assert lanes.submit("grammar", ("user 0", 1.0), lambda _: True, takes_long=True).result(20)
+    may_end.set()
+    assert all(future.result(20) for future in files)
+    lanes.close()

@@ -14,7 +14,7 @@ from shared.wire.payloads import Done, FinishReason, Payload, Started, TokenLogp
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
-from workers.text.scheduling.scheduler import MAX_ECHOED_TOKENS
+from workers.text.scheduling.prompt_parts import MAX_ECHOED_TOKENS
 
 GREEDY = Sampling(temperature=0)
 LONG = "One day a fox met a crow that held a piece of cheese in its beak. " * 12

@@ -41,9 +41,10 @@ def max_sequences() -> int:
 class LlamaContext:
     """A context of ``cells`` tokens, shared by up to ``sequences`` sequences. ``model`` is llama.cpp's.
 
-    ``batch_tokens`` is the maximum size of a batch, of which ``ubatch_tokens`` are computed at once. ``threads`` is the
-    number of CPU threads that do it, and ``messages`` what llama.cpp logged about the context. ``adapters`` are the
-    model's. If it is ``windowed``, layers with a sliding window keep only its tokens, and sequences cannot be cut.
+    ``batch_tokens`` is the maximum size of a batch, of which ``ubatch_tokens`` are computed at once: at least
+    ``whole_tokens``, if something must be. ``threads`` is the number of CPU threads that do it, and ``messages`` what
+    llama.cpp logged about the context. ``adapters`` are the model's. If it is ``windowed``, layers with a sliding
+    window keep only its tokens, and sequences cannot be cut.
 
     Raises:
         EngineLoadError: not enough memory, or options that the model cannot have.
@@ -60,13 +61,17 @@ class LlamaContext:
         options: LlamaCppOptions = DEFAULTS,
         adapters: LlamaAdapters | None = None,
         windowed: bool = False,
+        whole_tokens: int = 0,
     ) -> None:
         self._vocabulary_size = vocabulary.size
         self._adapters = adapters
         params = context_params(options, windowed)
         params.n_ctx = cells
-        params.n_batch = max(batch_tokens, sequences)  # llama.cpp aborts where not each sequence can have an output
-        params.n_ubatch = self.ubatch_tokens = min(batch_tokens, options.ubatch_size or batch_tokens)
+        # llama.cpp aborts where not each sequence can have an output
+        params.n_batch = max(batch_tokens, sequences, whole_tokens)
+        self.batch_tokens = batch_tokens
+        self.ubatch_tokens = max(min(batch_tokens, options.ubatch_size or batch_tokens), whole_tokens)
+        params.n_ubatch = self.ubatch_tokens
         params.n_seq_max = sequences
         params.n_threads = params.n_threads_batch = threads
         no_memory = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
@@ -93,7 +98,11 @@ class LlamaContext:
             DecodeError: nothing was computed.
         """
         outputs = self._batch.fill(slices)
-        code = llama_cpp.llama_decode(self.native, self._batch.native)
+        return self._run(self._batch.native, outputs)
+
+    def _run(self, batch: Any, outputs: int) -> NDArray[np.float32]:
+        """The same for a ``llama_batch`` of llama.cpp that has so many outputs."""
+        code = llama_cpp.llama_decode(self.native, batch)
         if code == NO_KV_SLOT:
             raise NoRoom("llama_decode found no room in the KV cache")
         if code != 0:

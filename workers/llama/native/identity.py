@@ -56,16 +56,16 @@ def identity_of(
         "context": context,
         "gpu_layers": gpu_layers,
         "cells": cells if _rope_depends_on_length(model) else 0,
-        "adapters": {adapter.name: _file_digest(Path(adapter.path)).hex() for adapter in adapters},
+        "adapters": {adapter.name: file_digest(Path(adapter.path)).hex() for adapter in adapters},
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     parts = list(each_part(os.path.basename(path)))[:MAX_PARTS]
     for part in parts:
-        digest.update(_file_digest(Path(path).with_name(part)))
+        digest.update(file_digest(Path(path).with_name(part)))
     return digest.digest()
 
 
-def _file_digest(path: Path) -> bytes:
+def file_digest(path: Path) -> bytes:
     """A digest of a file's size, beginning, end, and samples of what is between."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import llama_cpp
 
@@ -56,6 +57,11 @@ _callback = llama_cpp.llama_log_callback(_on_message)  # must outlive every mode
 def capture_native_log() -> None:
     """Send llama.cpp's errors to our log and drop its other messages."""
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+
+
+def native_log_callback() -> Any:
+    """What does the same for other libraries whose log is as llama.cpp's."""
+    return _callback
 
 
 @contextlib.contextmanager

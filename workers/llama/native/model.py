@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import llama_cpp
 
@@ -26,6 +27,8 @@ from workers.main_memory import main_memory
 from workers.text.model import DecoderSize
 
 USUAL = Use()
+
+C = TypeVar("C", bound=LlamaContext)
 
 
 class LlamaModel:
@@ -101,9 +104,13 @@ class LlamaModel:
         Raises:
             EngineLoadError: not enough memory, or options that this model cannot have.
         """
+        return self._opened(LlamaContext, size)
+
+    def _opened(self, kind: type[C], size: DecoderSize, whole_tokens: int = 0) -> C:
+        """The same, of a kind, which computes ``whole_tokens`` at once."""
         sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
         windowed = self._is_windowed(size)
-        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options, self.adapters, windowed)
+        context = kind(self.native, self.vocabulary, *sizes, self.options, self.adapters, windowed, whole_tokens)
         told = ContextSizes(
             size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens, self._swa(size, windowed)
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workers.text.cache.credits import Credits, cost_of
 from workers.text.cache.prefix import common_prefix
+from workers.text.cache.pseudo_tokens import whole_prefix
 
 State = NDArray[np.uint8]
 """A decoder's copy of one sequence's keys and values, shape ``(bytes,)``."""
@@ -98,12 +99,15 @@ class HostCache:
                 self.dropped(saved)
 
     def longest(self, tokens: list[int], owner: str = "") -> tuple[int, SavedPrefix | None]:
-        """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix."""
+        """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix.
+
+        It never ends within a chunk of a medium.
+        """
         best_length, best = 0, None
         with self._lock:
             candidates = self._of(owner)
         for saved in candidates:
-            length = common_prefix(saved.tokens, tokens)
+            length = whole_prefix(tokens, common_prefix(saved.tokens, tokens))
             shorter = best is not None and length == best_length and len(saved.tokens) < len(best.tokens)
             if length > best_length or shorter:
                 best_length, best = length, saved

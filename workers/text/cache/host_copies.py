@@ -10,6 +10,7 @@ from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.ends import Ends
 from workers.text.cache.host_cache import HostCache, SavedPrefix
 from workers.text.cache.kv_memory import KVMemory
+from workers.text.cache.pseudo_tokens import positions_of
 
 MIN_SAVED_TOKENS = 32
 """A sequence is saved to main memory, or restored from it, only if that avoids the prefill of this many tokens."""
@@ -63,7 +64,7 @@ class HostCopies:
         return self._longest(tokens, owner)[0]
 
     def restore(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
-        """Restore positions ``begin`` to ``end - 1``; False if the memory has no cells for them."""
+        """Restore the tokens from ``begin`` to before ``end``; False if the memory has no cells for them."""
         self._host.touch(saved)
         began_at_s = time.perf_counter()
         with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):
@@ -75,8 +76,9 @@ class HostCopies:
         if not loaded:
             self._memory.remove(sequence)
             return False
-        self._memory.cut(sequence, end, len(saved.tokens))
-        self._memory.cut(sequence, 0, begin)
+        first, last, after = (positions_of(saved.tokens, place) for place in (begin, end, len(saved.tokens)))
+        self._memory.cut(sequence, last, after)
+        self._memory.cut(sequence, 0, first)
         return True
 
     def _longest(self, tokens: list[int], owner: str) -> tuple[int, SavedPrefix | None]:

@@ -24,6 +24,7 @@ from workers.text.cache.ends import Ends
 from workers.text.cache.host_cache import HostCache, SavedPrefix
 from workers.text.cache.host_copies import HostCopies
 from workers.text.cache.kv_memory import EndMemory, KVMemory
+from workers.text.cache.pseudo_tokens import positions_of, whole_prefix
 from workers.text.cache.radix_tree import RadixTree
 from workers.text.cache.starts import PrefixStart, Starts
 
@@ -114,7 +115,7 @@ class KVCache:
         if self.copies is not None and saved is not None:
             restored = self.copies.restore(sequence, saved, begin, saved_length)
             going_on = going_on or (restored and goes_on(saved_length, saved.prompt_length))
-        if (restored and not begin) or (start.length and not self._share(start, sequence)):
+        if (restored and not begin) or (start.length and not self._share(start, tokens, sequence)):
             start = self._starts.longest([], owner)
         held = saved_length if restored else start.length
         self._tree.add(sequence, start.node, start.length)
@@ -247,25 +248,26 @@ class KVCache:
         own, length = self._tree.own_size(sequence), self._tree.length_of(sequence)
         if 2 * tokens > own:
             return False
+        all_tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
+        left = whole_prefix(all_tokens, length - tokens)
         if self._ends is not None:
-            all_tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
-            reachable = self._ends.reachable(all_tokens, owner, length - tokens)
-            if reachable <= length - own:
-                return False
-            tokens = length - reachable
+            left = self._ends.reachable(all_tokens, owner, left)
+        if left <= length - own:
+            return False
         self._save(sequence)
-        if self._ends is not None and not self._ends.go_back(sequence, all_tokens, owner, reachable):
+        if self._ends is not None and not self._ends.go_back(sequence, all_tokens, owner, left):
             self.release(sequence)
             return True
-        self._memory.cut(sequence, self._tree.cut(sequence, tokens), length)
-        self._prompts[sequence] = min(self._prompts[sequence], length - tokens)
+        self._tree.cut(sequence, length - left)
+        self._memory.cut(sequence, positions_of(all_tokens, left), positions_of(all_tokens, length))
+        self._prompts[sequence] = min(self._prompts[sequence], left)
         self._kept.shrunk(sequence)
         return True
 
-    def _share(self, start: PrefixStart, sequence: int) -> bool:
+    def _share(self, start: PrefixStart, tokens: list[int], sequence: int) -> bool:
         """Let a new sequence begin with what others hold; False if there is no room for the state of its end."""
         source = next(iter(start.node.sequences)) if start.ending is None else start.ending
-        self._memory.copy_prefix(source, sequence, start.length)
+        self._memory.copy_prefix(source, sequence, positions_of(tokens, start.length))
         if self._ends is None or self._ends.begin(sequence, start):
             return True
         self._memory.remove(sequence)

@@ -10,6 +10,8 @@ from workers.text.cache.host_cache import State
 class KVMemory(Protocol):
     """The keys, values and other states of a decoder's sequences.
 
+    Each cell has a position in its sequence. Several may have one: then a prefix holds all of them or none.
+
     With ``shares_cells``, sequences that begin alike hold those cells together; without, each has its own. Without
     ``can_cut``, a sequence cannot lose its last tokens, or begin with a part of another: it has an :class:`EndMemory`.
     """
@@ -18,7 +20,7 @@ class KVMemory(Protocol):
     can_cut: bool
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
-        """Let ``target`` begin with the first ``length`` cells of sequence ``source``, shared or copied."""
+        """Let ``target`` begin with the cells of sequence ``source`` before position ``length``, shared or copied."""
 
     def remove(self, sequence: int) -> None:
         """Remove a sequence from all its cells. Cells without a sequence are free."""

@@ -11,6 +11,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 
 from workers.text.cache.prefix import common_prefix
+from workers.text.cache.pseudo_tokens import whole_prefix
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +46,10 @@ class RadixTree:
         self._tails: dict[int, Node] = {}
 
     def match(self, tokens: Tokens[int], owner: str = "") -> tuple[int, Node]:
-        """The length of the longest prefix of ``tokens`` that an owner has here, and the node in which it ends."""
+        """The length of the longest prefix of ``tokens`` that an owner has here, and the node in which it ends.
+
+        It never ends within a chunk of a medium.
+        """
         root = self._roots.get(owner) or Node(None, [], owner=owner)
         best_length, best = 0, root
         paths = [(0, root)]
@@ -57,10 +61,16 @@ class RadixTree:
                     best_length, best = depth + common, child
                 if common == len(child.tokens):
                     paths.append((depth + common, child))
-        return best_length, best
+        whole = whole_prefix(tokens, best_length)
+        while best.parent is not None and _depth(best.parent) >= whole:
+            best = best.parent
+        return whole, best
 
     def longest_within(self, tokens: Tokens[int], owner: str = "") -> tuple[int, Node, int] | None:
-        """The longest sequence of an owner that ``tokens`` begin with: its length, its last node and its id."""
+        """The longest sequence of an owner that ``tokens`` begin with: its length, its last node and its id.
+
+        One that ends within a chunk of a medium does not count.
+        """
         best: tuple[int, Node, int] | None = None
         paths = [(0, self._roots[owner])] if owner in self._roots else []
         while paths:
@@ -70,6 +80,8 @@ class RadixTree:
                 if end > len(tokens) or common_prefix(child.tokens, tokens, depth) < len(child.tokens):
                     continue
                 paths.append((end, child))
+                if whole_prefix(tokens, end) < end:
+                    continue
                 ending = [sequence for sequence in child.sequences if self._tails[sequence] is child]
                 if ending and (best is None or end > best[0]):
                     best = end, child, ending[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 BRANCHING = ("allOf", "anyOf", "oneOf")
 COMBINING = ("$ref", *BRANCHING, "patternProperties", "unevaluatedProperties", "$dynamicRef")
+LISTING = ("enum", "const")
 OWN_MEMBERS = ("properties", "patternProperties", "additionalProperties", "required", "minProperties", "maxProperties")
 NO_SCHEMAS = ("enum", "const", "default", "examples", "required")
 MAPS = ("properties", "$defs", "definitions", "patternProperties")
@@ -17,7 +18,8 @@ def close_objects(schema: Any) -> Any:
 
     JSON Schema allows others by default, and small models add them without end. A text that fits the closed schema
     also fits the open one. Objects stay open where another schema says something of the same value, since each would
-    forbid the properties of the other, and where they need more properties than are listed.
+    forbid the properties of the other, where they need more properties than are listed, and where an ``enum`` or
+    ``const`` lists whole values.
     """
     return _closed(schema, _combined(schema))
 
@@ -54,7 +56,8 @@ def _closed_member(key: str, value: Any, combined: set[int]) -> Any:
 def _may_be_closed(schema: dict[str, Any]) -> bool:
     """Whether an object can do with the properties that it lists."""
     properties, required = schema.get("properties"), schema.get("required", [])
-    if not isinstance(properties, dict) or "additionalProperties" in schema or any(key in schema for key in COMBINING):
+    open_by = ("additionalProperties", *COMBINING, *LISTING)
+    if not isinstance(properties, dict) or any(key in schema for key in open_by):
         return False
     least = schema.get("minProperties", 0)
     return (

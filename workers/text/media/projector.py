@@ -49,8 +49,10 @@ class MediaChunk(Protocol):
 
 
 class Projector(Protocol):
-    """Turns media into chunks and chunks into embeddings. ``chunks`` and ``encode`` come from one thread each, which
-    may be two: a projector that cannot do both at a time has a lock, which ``encode`` gives up often.
+    """Turns media into chunks and chunks into embeddings.
+
+    One thread at a time calls ``chunks``, another one ``encode``: a projector that cannot do both at a time has a lock,
+    which ``encode`` gives up often. A model closes its projector when it is closed itself.
     """
 
     @property
@@ -83,7 +85,7 @@ class Projector(Protocol):
         """
 
     def close(self) -> None:
-        """Free it, before its model."""
+        """Free it."""
 
 
 @runtime_checkable

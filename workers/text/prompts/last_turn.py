@@ -25,7 +25,7 @@ def last_turn(messages: list[dict[str, Any]] | None, tokens: list[int], vocabula
     wanted = text[:SOUGHT_CHARACTERS].encode("utf-8", "replace")
     if not wanted:
         return 0
-    pieces = [vocabulary.piece(token, special=True) for token in tokens]
+    pieces = [vocabulary.piece(token, special=True) if token >= 0 else b"" for token in tokens]
     before = b"".join(pieces).rfind(wanted)
     for position, end in enumerate(accumulate(map(len, pieces))):
         if end > before >= 0:

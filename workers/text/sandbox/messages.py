@@ -7,10 +7,13 @@ from typing import Any
 from msgspec import field
 
 from shared.wire.codec import Decoder, Struct
-from shared.wire.jobs import Constraint, ToolChoice
+from shared.wire.jobs import Constraint, MediaKind, ToolChoice
 from shared.wire.payloads import Failed
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.model_chat import LearntChat, Prompt
+
+MAX_BYTES = 1 << 30
+"""The largest message: a file to decode, or what it holds."""
 
 
 class Setup(Struct, frozen=True):
@@ -69,7 +72,19 @@ class Compile(Struct, tag=3, frozen=True):
         return "tools" if self.tools or self.constraint is None else self.constraint.field
 
 
-Task = Learn | Render | Compile
+class Decode(Struct, tag=4, frozen=True):
+    """Decode the file of a picture or recording; see :mod:`workers.text.sandbox.decoding`.
+
+    ``sample_rate`` is the wanted one of a recording, ``field`` names it in errors.
+    """
+
+    kind: MediaKind
+    data: bytes
+    field: str
+    sample_rate: int = 0
+
+
+Task = Learn | Render | Compile | Decode
 
 
 class Call(Struct, frozen=True):
@@ -110,6 +125,14 @@ class Compiled(Struct, tag=11, frozen=True):
     warnings: list[str] = field(default_factory=list)
 
 
+class DecodedFile(Struct, tag=16, frozen=True):
+    """The pixels of a picture, or the samples of a recording as float32 numbers, for which width and height are 0."""
+
+    width: int
+    height: int
+    data: bytes
+
+
 class TaskRefused(Struct, tag=12, frozen=True):
     """The task is wrong: an error for the client."""
 
@@ -126,9 +149,9 @@ class Ended(Struct, tag=14, frozen=True):
     signal: int
 
 
-Reply = Learned | Rendered | Compiled | TaskRefused | OutOfMemory | Ended
+Reply = Learned | Rendered | Compiled | DecodedFile | TaskRefused | OutOfMemory | Ended
 
 SETUPS: Decoder[Setup] = Decoder(Setup)
 READIES: Decoder[Ready] = Decoder(Ready)
-CALLS: Decoder[Call] = Decoder(Call)
-REPLIES: Decoder[Reply] = Decoder(Reply)
+CALLS: Decoder[Call] = Decoder(Call, MAX_BYTES)
+REPLIES: Decoder[Reply] = Decoder(Reply, MAX_BYTES)

@@ -16,12 +16,14 @@ from shared.wire.payloads import JobError
 from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineLoadError
 from workers.framing import receive, send
-from workers.text.sandbox.attempt import PreparationAttempt
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.messages import (
     READIES,
     Call,
     Compile,
     Compiled,
+    Decode,
+    DecodedFile,
     Ended,
     Learn,
     Learned,
@@ -37,7 +39,7 @@ from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.text.sandbox.process import ProcessLost, SandboxProcess
 
 MAX_IDLE = 4
-"""Processes that are kept for the next chats."""
+"""Processes that are kept for the next chats, and so many for the next files."""
 
 END_S = 5.0
 """Time that the nursery gets to end."""
@@ -92,6 +94,7 @@ class Sandbox:
         self._preparing_grammars = threading.Lock()
         self._with_grammars: socket.socket | None = None
         self._idle: list[SandboxProcess] = []
+        self._idle_with_files: list[SandboxProcess] = []
         self._numbers = 0
         self._is_open = False
         self._start()
@@ -150,14 +153,26 @@ class Sandbox:
         assert isinstance(reply, Compiled)
         return reply
 
+    def decode(self, task: Decode, limits: Limits, attempt: PreparationAttempt) -> DecodedFile:
+        """What a file holds, decoded within ``limits``, whatever the attempt's are.
+
+        Raises:
+            JobError: it is no such file.
+            LimitExceeded: decoding takes too much.
+            Cancelled: the attempt was cancelled.
+        """
+        reply = self._do(task, attempt, limits)
+        assert isinstance(reply, DecodedFile)
+        return reply
+
     def close(self) -> None:
         """End all processes."""
         with self._lock:
             self._drop_idle()
             self._end()
 
-    def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        match self._reply(task, attempt):
+    def _do(self, task: Task, attempt: PreparationAttempt, limits: Limits | None = None) -> Reply:
+        match self._reply(task, attempt, limits or attempt.limits):
             case TaskRefused(failed):
                 raise JobError(failed.status, failed.message, failed.param, failed.code)
             case OutOfMemory():
@@ -167,27 +182,38 @@ class Sandbox:
             case reply:
                 return reply
 
-    def _reply(self, task: Task, attempt: PreparationAttempt) -> Reply:
+    def _reply(self, task: Task, attempt: PreparationAttempt, limits: Limits) -> Reply:
         """What the task's process answers. One that is lost is replaced."""
         for _ in range(MAX_TRIES):
             with suppress(ProcessLost):
-                return self._try(task, attempt)
+                return self._try(task, attempt, limits)
         raise JobError(503, "the processes that prepare requests have ended; try again later")
 
-    def _try(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
+    def _try(self, task: Task, attempt: PreparationAttempt, limits: Limits) -> Reply:
+        in_background = attempt.in_background and not isinstance(task, Decode)
+        call = Call(task, limits.cpu_s, limits.memory_bytes, in_background)
         if isinstance(task, Compile):
             self._prepare_grammars()
-        is_reusable = not isinstance(task, Compile) and not attempt.in_background
-        child = self._take(is_reusable)
+        idle = None if in_background else self._idle_for(task)
+        child = self._take(idle)
         try:
             with attempt.killed_by(child.kill):
                 reply = child.call(call)
         except BaseException:
             child.close()
             raise
-        self._put_back(child, is_reusable, reply)
+        self._put_back(child, idle, reply)
         return reply
+
+    def _idle_for(self, task: Task) -> list[SandboxProcess] | None:
+        """The processes that did others like it; None if each needs a new one.
+
+        What a grammar leaves behind would be memory of the next one's limit. What a file does to the code that decodes
+        it must not reach the texts of chats.
+        """
+        if isinstance(task, Compile):
+            return None
+        return self._idle_with_files if isinstance(task, Decode) else self._idle
 
     def _prepare_grammars(self) -> None:
         """Have the nursery make what all grammars need, which counts towards no task's limits.
@@ -204,21 +230,21 @@ class Sandbox:
                 if receive(control, READIES) is not None:
                     self._with_grammars = control
 
-    def _take(self, is_reusable: bool) -> SandboxProcess:
+    def _take(self, idle: list[SandboxProcess] | None) -> SandboxProcess:
         with self._lock:
-            while self._idle and is_reusable:
-                child = self._idle.pop()
+            while idle:
+                child = idle.pop()
                 if not child.has_ended():
                     return child
                 child.close()
             return self._fork()
 
-    def _put_back(self, child: SandboxProcess, is_reusable: bool, reply: Reply) -> None:
-        """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
-        lives = isinstance(reply, Learned | Rendered | TaskRefused)
+    def _put_back(self, child: SandboxProcess, idle: list[SandboxProcess] | None, reply: Reply) -> None:
+        """Keep a process among these for the next task."""
+        lives = isinstance(reply, Learned | Rendered | DecodedFile | TaskRefused)
         with self._lock:
-            if lives and is_reusable and len(self._idle) < MAX_IDLE:
-                self._idle.append(child)
+            if lives and idle is not None and len(idle) < MAX_IDLE:
+                idle.append(child)
                 return
         child.close()
 
@@ -249,9 +275,10 @@ class Sandbox:
             raise ProcessLost from None
 
     def _drop_idle(self) -> None:
-        for child in self._idle:
-            child.close()
-        self._idle.clear()
+        for idle in (self._idle, self._idle_with_files):
+            for child in idle:
+                child.close()
+            idle.clear()
 
     def _start(self) -> None:
         self._is_open = False

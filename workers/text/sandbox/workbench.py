@@ -11,10 +11,14 @@ from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.constraints.constraint import TokenConstraint
 from workers.text.constraints.trial import try_out
 from workers.text.sandbox.answer_grammars import AnswerGrammars
+from workers.text.sandbox.decoding.pictures import decode_picture
+from workers.text.sandbox.decoding.recordings import decode_recording
 from workers.text.sandbox.limits import resident_bytes
 from workers.text.sandbox.messages import (
     Compile,
     Compiled,
+    Decode,
+    DecodedFile,
     Learn,
     Learned,
     Render,
@@ -44,7 +48,7 @@ class Workbench:
         """Make what all grammars need of the vocabulary, which takes some seconds if it is large."""
         self._compiler.prepare()
 
-    def do(self, task: Task) -> Learned | Rendered | Compiled | TaskRefused:
+    def do(self, task: Task) -> Learned | Rendered | Compiled | DecodedFile | TaskRefused:
         """Do a task.
 
         Raises:
@@ -58,6 +62,8 @@ class Workbench:
                     return self._render(task)
                 case Compile():
                     return self._compile(task)
+                case Decode():
+                    return _decoded(task)
         except JobError as error:
             return TaskRefused(error.failed)
 
@@ -94,6 +100,12 @@ class Workbench:
         _in_small_thread(constraint)
         compiled = constraint.grammar
         return Compiled(compiled.source, compiled.texts, compiled.closing, memory_bytes, compiled.warnings)
+
+
+def _decoded(task: Decode) -> DecodedFile:
+    if task.kind == "image":
+        return DecodedFile(*decode_picture(task.data, task.field))
+    return DecodedFile(0, 0, decode_recording(task.data, task.sample_rate, task.field).tobytes())
 
 
 def _in_small_thread(constraint: TokenConstraint) -> None:

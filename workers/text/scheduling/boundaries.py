@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from shared.wire.payloads import Done, FinishReason, Started, Tokens
+from workers.text.cache.pseudo_tokens import text_only
 from workers.text.sequence import Sequence
 
 
 def begun(sequence: Sequence) -> list[Started | Tokens]:
-    """The start of a sequence, and its prompt for ``echo`` without log probabilities."""
-    prompt_ids = sequence.tokens[: sequence.prompt_length] if sequence.job.tells_prompt else []
+    """The start of a sequence, and its prompt for ``echo`` without log probabilities.
+
+    Clients are told of no pseudo tokens: what goes on from the told ones has the text of a chat with pictures only.
+    """
+    prompt_ids = text_only(sequence.tokens[: sequence.prompt_length]) if sequence.job.tells_prompt else []
     payloads: list[Started | Tokens] = [
         Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings, prompt_ids)
     ]

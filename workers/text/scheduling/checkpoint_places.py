@@ -7,6 +7,7 @@ document or instructions.
 from __future__ import annotations
 
 from workers.text.cache.credits import PROMPT_TAIL_TOKENS
+from workers.text.cache.pseudo_tokens import whole_prefix
 from workers.text.sequence import Sequence
 
 FIRST_TOKENS = 64
@@ -20,11 +21,11 @@ EVERY_TOKENS = 2048
 
 
 def places_of(sequence: Sequence) -> list[int]:
-    """The places in a sequence's prompt, in order."""
+    """The places in a sequence's prompt, in order. None is within a chunk of a medium."""
     length = sequence.prompt_length
     wanted = {sequence.last_turn, length - PROMPT_TAIL_TOKENS, *range(EVERY_TOKENS, length, EVERY_TOKENS)}
     places: list[int] = []
-    for place in sorted(wanted):
+    for place in sorted({whole_prefix(sequence.tokens, place) for place in wanted if place > 0}):
         if place >= (places[-1] + APART_TOKENS if places else FIRST_TOKENS):
             places.append(place)
     return places

@@ -22,11 +22,11 @@ def depth_of(prompts: Iterable[Sequence]) -> int:
 
 def prompts_of_turn(sequences: Iterable[Sequence], left_out: Sequence | None) -> list[Sequence]:
     """The prompts that may have tokens in the next step: of long and other ones only one kind, as a batch with few
-    tokens of a long prompt must not have many of others.
+    tokens of a long prompt must not have many of others. Prompts that are at a picture or recording have none.
 
     The long ones follow if the oldest of them was left out of the last step.
     """
-    filling = [sequence for sequence in sequences if sequence.state is SequenceState.PREFILL]
+    filling = [sequence for sequence in sequences if sequence.state is SequenceState.PREFILL and sequence.pending_text]
     long = [prompt for prompt in filling if is_long(prompt)]
     if not long or len(long) == len(filling):
         return filling
@@ -46,9 +46,13 @@ def prompt_order(prompts: list[Sequence], turns: FairTurns, left_out: Sequence |
 
 
 def oldest_without(scheduled: list[ScheduledTokens], running: Iterable[Sequence]) -> Sequence | None:
-    """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step."""
+    """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step.
+
+    One that is at a picture or recording is not left out: it could have none.
+    """
     adapters = scheduled[0].sequence.adapters
-    filling = (s for s in running if s.state is SequenceState.PREFILL and s.adapters == adapters)
+    prefilling = (s for s in running if s.state is SequenceState.PREFILL and s.adapters == adapters)
+    filling = (sequence for sequence in prefilling if sequence.pending_text)
     oldest = next(filling, None)
     return None if any(part.sequence is oldest for part in scheduled) else oldest
 

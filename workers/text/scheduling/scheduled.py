@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from workers.text.media.spans import MediaSpan
 from workers.text.sequence import Sequence, SequenceState
 
 
@@ -14,6 +15,7 @@ class ScheduledTokens:
 
     ``echoes`` is how many of them, the last ones, give log probabilities of the prompt that are still to be sent.
     ``drafts`` are guesses of what comes after a last token: they are computed behind it, all with logits.
+    With a ``span`` they are embeddings of its chunk, which are alone in their step.
     """
 
     sequence: Sequence
@@ -21,6 +23,7 @@ class ScheduledTokens:
     wants_logits: bool
     echoes: int = 0
     drafts: list[int] = field(default_factory=list)
+    span: MediaSpan | None = None
 
     @property
     def width(self) -> int:

@@ -13,8 +13,9 @@ from collections import deque
 from workers.engine import Party
 from workers.text.cache.kv_cache import CacheFull, KVCache
 from workers.text.scheduling.adapter_turns import AdapterTurns
-from workers.text.scheduling.checkpoint_places import last_place, next_place
+from workers.text.scheduling.checkpoint_places import last_place
 from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest
+from workers.text.scheduling.media_turns import EmbeddingSource, MediaTurns, embeddings_length
 from workers.text.scheduling.prefill_budget import PlannedStep, PrefillBudget
 from workers.text.scheduling.prompt_order import (
     depth_of,
@@ -24,15 +25,10 @@ from workers.text.scheduling.prompt_order import (
     prompt_order,
     prompts_of_turn,
 )
+from workers.text.scheduling.prompt_parts import prompt_part
 from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
 from workers.text.scheduling.sharing import shares_with_prefill
 from workers.text.sequence import Sequence, SequenceState
-
-MAX_ECHOED_TOKENS = 128
-"""Tokens of a prompt that one step takes if the log probabilities of all of them are wanted.
-
-Each costs a row of logits in memory, and some tenths of a millisecond to read it.
-"""
 
 HEADROOM_CELLS = 32
 """Cells left free for each running sequence when another is admitted, so that none is preempted at once."""
@@ -44,7 +40,8 @@ class Scheduler:
     ``slots`` bounds the running ones; ``batch_tokens`` is the maximum size of a batch. With ``separate_from_cells`` or
     more used cells, streams and prompts take turns in separate batches; None for never. On a CPU, llama.cpp's attention
     skips the cells of other sequences one by one in a small batch, and by tiles in a large one. A tile with tokens of
-    many sequences cannot skip the cells of any of them, so large mixed batches are slow.
+    many sequences cannot skip the cells of any of them, so large mixed batches are slow. ``embeddings`` are those of
+    pictures and recordings in prompts; None where the model takes text only.
     """
 
     def __init__(
@@ -54,6 +51,7 @@ class Scheduler:
         batch_tokens: int,
         target_step_s: float = 0.45,
         separate_from_cells: int | None = None,
+        embeddings: EmbeddingSource | None = None,
     ) -> None:
         self._cache = cache
         self._slots = slots
@@ -67,6 +65,7 @@ class Scheduler:
         self._turns = FairTurns()
         self._adapter_turns = AdapterTurns()
         self._planned = PlannedStep()
+        self.media = MediaTurns(embeddings)
 
     def add(self, sequence: Sequence) -> None:
         """Queue a new sequence."""
@@ -89,16 +88,20 @@ class Scheduler:
         else:
             self.running.remove(sequence)
             self._cache.keep(sequence.cache_id)
+        self.media.stop(sequence)
         self._turns.leave(sequence)
         self._adapter_turns.leave(sequence)
         sequence.move(SequenceState.FINISHED)
 
     def plan(self) -> list[ScheduledTokens]:
-        """Choose the next step's tokens and reserve their cells. The list is empty only if there is no work."""
+        """Choose the next step's tokens and reserve their cells.
+
+        The list is empty only if there is no work, or all of it waits for embeddings.
+        """
         self._admit()
         for sequences in self._adapter_turns.turns(self.running):
-            scheduled = self._plan_step(sequences)
-            if scheduled:
+            first, second = (self._plan_media, self._plan_step)[:: 1 if self.media.is_next else -1]
+            if scheduled := first(sequences) or second(sequences):
                 self._planned = planned_step(scheduled)
                 return scheduled
         return []
@@ -117,6 +120,23 @@ class Scheduler:
             return self._plan_prompts(sequences, []) or self._plan_streams(sequences)
         return scheduled or self._plan_prompts(sequences, [])
 
+    def _plan_media(self, sequences: list[Sequence]) -> list[ScheduledTokens]:
+        """Embeddings of one of these running sequences."""
+        ready = self.media.ready(sequences)
+        if not ready:
+            return []
+        depth = depth_of(ready)
+        streams = any(sequence.state is SequenceState.DECODE for sequence in self.running)
+        budget = min(self.budget.tokens(0, depth) if streams else self.budget.alone(depth), self._batch_tokens)
+        for sequence in self._turns.prefill_order(ready, budget):
+            span = sequence.next_medium
+            if span is None or sequence.state is not SequenceState.PREFILL:  # preempted for an older one
+                continue
+            length = embeddings_length(sequence, span, budget)
+            if self._make_room(sequence, length, []):
+                return [ScheduledTokens(sequence, length, length == sequence.pending, span=span)]
+        return []
+
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         """Learn from how long the planned step took."""
         self.budget.observe(self._planned, duration_s)
@@ -127,14 +147,17 @@ class Scheduler:
         if not scheduled:
             return
         group = self._adapter_turns.group_of(scheduled[0].sequence)
-        group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
-        if not group.prompts_turn:
-            group.left_out = oldest_without(scheduled, self.running)
+        self.media.is_next = scheduled[0].span is None
+        if self.media.is_next:  # steps with embeddings change nothing in the turns of texts
+            group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
+            if not group.prompts_turn:
+                group.left_out = oldest_without(scheduled, self.running)
         for part in scheduled:
             sequence = part.sequence
             end = sequence.computed + part.length
             self._cache.extend(sequence.cache_id, sequence.tokens[sequence.computed : end])
             sequence.computed = end
+            self.media.advance(sequence)
             self._turns.charge(sequence, part.length)
             if sequence.state is SequenceState.PREFILL:
                 if self._cache.needs_checkpoints and last_place(sequence, end) == end:
@@ -165,6 +188,7 @@ class Scheduler:
         """Move a running sequence to the front of the queue. Its tokens stay cached until their cells are needed."""
         self.running.remove(sequence)
         self._cache.keep(sequence.cache_id)
+        self.media.stop(sequence)
         sequence.reached = max(sequence.reached, sequence.computed)
         sequence.cache_id, sequence.computed = -1, 0
         sequence.move(SequenceState.WAITING)
@@ -222,25 +246,14 @@ class Scheduler:
                 return
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
                 continue
-            length = min(sequence.pending, budget)
-            if self._cache.needs_checkpoints and (place := next_place(sequence)) is not None:
-                length = min(length, place - sequence.computed)
-            if sequence.wants_prompt_logprobs:
-                length = min(length, sequence.first_echoing - sequence.computed + MAX_ECHOED_TOKENS)
-            if length == sequence.pending > 1 and len(sequences) == 1:
-                # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
-                # gives the same text again only if that token was computed alone the first time too.
-                length -= 1
+            part = prompt_part(sequence, budget, self._cache.needs_checkpoints, len(sequences) == 1)
             try:
-                self._cache.reserve(length + cells_of(scheduled))
+                self._cache.reserve(part.length + cells_of(scheduled))
             except CacheFull:
-                if scheduled or not self._make_room(sequence, length, scheduled):
+                if scheduled or not self._make_room(sequence, part.length, scheduled):
                     return
-            echoes = 0
-            if sequence.wants_prompt_logprobs:
-                echoes = max(sequence.computed + length - sequence.first_echoing, 0)
-            scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending, echoes))
-            budget -= length
+            scheduled.append(part)
+            budget -= part.length
 
     def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
         """Reserve cells for a running sequence, preempting younger ones; False if it is itself the youngest."""
@@ -301,5 +314,6 @@ class Scheduler:
             sequence.cached_tokens = min(sequence.computed, sequence.prompt_length)
         sequence.move(SequenceState.PREFILL)
         self._turns.note_start(sequence)
+        self.media.start(sequence)
         self.running.append(sequence)
         return True

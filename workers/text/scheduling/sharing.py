@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from workers.text.cache.kv_cache import KVCache
 from workers.text.cache.prefix import common_prefix
+from workers.text.cache.pseudo_tokens import whole_prefix
 from workers.text.scheduling.checkpoint_places import last_place
 from workers.text.sequence import Sequence, SequenceState
 
@@ -20,6 +21,7 @@ def shares_with_prefill(sequence: Sequence, running: Iterable[Sequence], cache: 
         if other.state is not SequenceState.PREFILL or other.cache_owner != sequence.cache_owner:
             continue
         common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
+        common = whole_prefix(sequence.tokens, common)
         if cache.needs_checkpoints:
             common = last_place(other, common)
         if common > other.computed:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
 
+from workers.text.cache.pseudo_tokens import text_run
+
 KEY_TOKENS = 3
 """A place is found by so many tokens before it."""
 
@@ -68,9 +70,9 @@ class TokenIndex:
             if matched > best_matched:
                 best, best_matched = place, matched
             place = self._earlier.get(place)
-        if best < 0:
-            return None
-        return FoundTokens(self._from(best, most, tokens is self._text), best_matched)
+        found = [] if best < 0 else self._from(best, most, tokens is self._text)
+        found = found[: text_run(found, 0)]  # nobody writes pictures
+        return FoundTokens(found, best_matched) if found else None
 
     def _matched(self, tokens: Ordered[int], place: int) -> int:
         """How many tokens before a place are the last of ``tokens``."""

@@ -129,9 +129,10 @@ class Speculation:
             likely = self._acceptance(drafting, source).likely
             if best is None or likely > best.likely:
                 best, drafting.source = DraftCandidate(sequence, likely, len(found.tokens), found.tokens), source
-        if best is not None and (self._model is None or best.likely >= self._acceptance(drafting, MODEL).likely):
+        model = None if sequence.media else self._model  # which sees no pictures
+        if best is not None and (model is None or best.likely >= self._acceptance(drafting, MODEL).likely):
             return best
-        if self._model is None:
+        if model is None:
             return None
         drafting.source = MODEL
         return DraftCandidate(sequence, self._acceptance(drafting, MODEL).likely, most, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,13 @@ from workers.text.scheduling.boundaries import ended
 from workers.text.scheduling.scheduled import ScheduledTokens
 from workers.text.scheduling.scheduler import Scheduler
 from workers.text.sequence import Sequence
+from workers.text.stepping.media_computing import MediaComputing
 
 log = logging.getLogger("nexa.text")
 
 
 class StepRunner:
-    """Computes the steps of one decoder.
+    """Computes the steps of one decoder, embeddings of ``media`` among them.
 
     ``retire`` is called with each sequence that a step ends, ``compared`` with each that had drafts, their number, and
     how many of them were drawn.
@@ -39,6 +41,7 @@ class StepRunner:
         generation: Generation,
         retire: Callable[[Sequence], None],
         compared: Callable[[Sequence, int, int], None] | None = None,
+        media: MediaComputing | None = None,
     ) -> None:
         self._decoder = decoder
         self._cache = cache
@@ -46,7 +49,12 @@ class StepRunner:
         self._generation = generation
         self._retire = retire
         self._compared = compared
+        self._media = media
         self._used_adapters: AdapterSet = ()
+
+    def turn(self, scheduled: list[ScheduledTokens]) -> AbstractContextManager[None]:
+        """Within the block, a step and its drafts are computed; the encoder of pictures, if there is one, waits."""
+        return nullcontext() if self._media is None else self._media.step(scheduled)
 
     def decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         """Compute the batch. If the KV cache has no room for it, make some and return None."""
@@ -56,6 +64,8 @@ class StepRunner:
             self._decoder.use_adapters(adapters)
             self._used_adapters = adapters
         try:
+            if scheduled[0].span is not None and self._media is not None:
+                return self._media.decode(self._decoder, scheduled[0])
             return self._decoder.decode([_slice_of(part) for part in scheduled])
         except NoRoom:
             log.warning("KV cache without room for a batch, ended sequences evicted")
@@ -106,7 +116,8 @@ class StepRunner:
             if sequence.pending:
                 break
         if drafts:
-            self._decoder.memory.cut(sequence.cache_id, sequence.computed, begin + len(drafts))
+            first, behind = sequence.position(sequence.computed), sequence.position(begin + len(drafts))
+            self._decoder.memory.cut(sequence.cache_id, first, behind)
             if self._compared is not None:
                 self._compared(sequence, len(drafts), sequence.computed - begin)
         if reason is not None:
@@ -130,4 +141,4 @@ class StepRunner:
 def _slice_of(part: ScheduledTokens) -> BatchSlice:
     sequence, start = part.sequence, part.sequence.computed
     tokens = [*sequence.tokens[start : start + part.length], *part.drafts]
-    return BatchSlice(sequence.cache_id, start, tokens, part.outputs)
+    return BatchSlice(sequence.cache_id, sequence.position(start), tokens, part.outputs)

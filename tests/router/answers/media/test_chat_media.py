@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.wire.jobs import MediaKind, TextJob, TokenizeJob
-from shared.wire.payloads import Done, FinishReason, Started, Tokenized
+from shared.wire.payloads import Done, Failed, FinishReason, Started, Tokenized
 from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import post
 from tests.support.router.fake_broker import FakeBroker, Script
@@ -165,3 +165,15 @@ def test_a_log_of_prompts_has_no_files() -> None:
     broker = seeing(log_prompts=True)
     messages, _ = sent(broker, chat(LOOK, picture()))
     assert messages[0]["content"][1] == {"type": "image", "blob": 0}
+
+
+def test_a_workers_refusal_names_the_part_in_the_request() -> None:
+    told = "messages.0.content.1"  # where it is for the worker: the two texts before it are one there
+    broker = FakeBroker(media=("image",), script=[Failed(400, f"{told}: expected a picture", told, "invalid_media")])
+    streamed: dict[str, Any] = {"stream": True}
+    for path, fields in ((PATH, {}), (PATH, streamed), ("/tokenize", {})):
+        response = post(broker, path, chat(LOOK, LOOK, picture(), **fields))
+        assert response.status_code == 400
+        error = response.json()["error"]
+        assert error["message"] == "messages.0.content.2: expected a picture"
+        assert (error["param"], error["code"]) == ("messages.0.content.2", "invalid_media")

@@ -71,6 +71,17 @@ def test_extras_that_are_not_installed_are_told(monkeypatch: pytest.MonkeyPatch)
     assert "EXTRAS=images" in found.remedy
 
 
+@pytest.mark.parametrize("missing", ["PIL", "av"])
+def test_what_decodes_the_pictures_and_recordings_of_chats_is_an_extra_too(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    assert "media" in examine_extras().facts["installed"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else object())
+    found = examine_extras()
+    assert "; not installed: media (" in found.text
+    assert "EXTRAS=media" in found.remedy
+
+
 def test_models_that_are_here() -> None:
     found = examine_models()
     assert found.state is FindingState.OK

@@ -122,3 +122,8 @@ def test_values_that_look_like_schemas_are_left_alone(keyword: str) -> None:
     value: Schema = {"properties": {"x": {}}}
     schema = {keyword: [value] if keyword in ("enum", "examples") else value}
     assert close_objects(schema) == schema
+
+
+@pytest.mark.parametrize("listed", [{"enum": [{"a": 1}, {}]}, {"const": {"a": 1}}])
+def test_objects_whose_values_are_listed_stay_open(listed: dict[str, Any]) -> None:
+    assert Draft202012Validator(close_objects({"type": "object", "properties": {}, **listed})).is_valid({"a": 1})

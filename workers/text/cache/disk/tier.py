@@ -20,6 +20,7 @@ from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.disk.writer import MIN_TOKENS, PrefixWriter
 from workers.text.cache.kv_cache import KVCache
 from workers.text.cache.main_memory import KeptInMemory
+from workers.text.cache.pseudo_tokens import text_run
 
 log = logging.getLogger("nexa.text")
 
@@ -73,9 +74,12 @@ class DiskTier(Generic[T]):
     def fetch(self, item: T, tokens: list[int], owner: str) -> Future[T] | None:
         """Read what begins like ``tokens`` into main memory, if that pays; None if there is nothing to wait for.
 
+        Nothing of pictures and recordings is on disk, so only what is before the first one is looked for.
+
         Returns:
             It is done with ``item`` when that was read, or takes too long.
         """
+        tokens = tokens[: text_run(tokens, 0)]
         cached = max(self._cache.match(tokens, owner), self._reach(tokens, owner))
         if len(tokens) - cached < MIN_READ_TOKENS:
             return None

@@ -17,6 +17,7 @@ from workers.text.cache.disk.secret import DiskUnusable
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.host_cache import SavedPrefix
 from workers.text.cache.main_memory import KeptInMemory
+from workers.text.cache.pseudo_tokens import is_text
 
 log = logging.getLogger("nexa.text")
 
@@ -66,7 +67,7 @@ class PrefixWriter:
         """Write a prefix soon, if it is long enough and not too much waits. Returns at once."""
         with self._changed:
             waits = self._queued_bytes + saved.state.nbytes > self._queue_bytes and self._queue
-            if len(saved.tokens) < MIN_TOKENS or saved in self._done or waits:
+            if not _is_written(saved) or saved in self._done or waits:
                 return
             self._queue.append(saved)
             self._queued_bytes += saved.state.nbytes
@@ -130,7 +131,7 @@ class PrefixWriter:
                 saved = self._queue.popleft()
                 self._queued_bytes -= saved.state.nbytes
                 return saved
-            held = [saved for saved in reversed(self._host.all()) if len(saved.tokens) >= MIN_TOKENS]
+            held = [saved for saved in reversed(self._host.all()) if saved in self._done or _is_written(saved)]
             now_s = time.monotonic()
             self._since_s = {saved: self._since_s.get(saved, now_s) for saved in held}
             self._done &= set(held)
@@ -140,3 +141,8 @@ class PrefixWriter:
                     self._done.add(saved)
                     return saved
             return None
+
+
+def _is_written(saved: SavedPrefix) -> bool:
+    """Whether a prefix is written: a long one without pictures and recordings."""
+    return len(saved.tokens) >= MIN_TOKENS and is_text(saved.tokens)

@@ -130,4 +130,6 @@ def _follow(start: Referred, pointer: str) -> Referred | None:
         else:
             return None
         path = (path, name)
+    if isinstance(part, bool):  # a schema too: of everything, or of nothing
+        part = {} if part else {"not": {}}
     return Referred(part, path) if isinstance(part, dict) else None

@@ -195,6 +195,20 @@ def test_references_to_parts_of_the_schema_are_followed(reference: str, definiti
     assert not refused(found.schema)
 
 
+def test_a_reference_to_true_is_followed() -> None:
+    found = enforceable(
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/whatever"}}, "$defs": {"whatever": True}}
+    )
+    assert (found.dropped, found.schema["$defs"]) == ([], {"whatever": {}})
+
+
+def test_a_reference_to_false_is_kept_where_it_matters_to_no_value() -> None:
+    nothing = {"enum": [None], "additionalProperties": {"$ref": "#/$defs/nothing"}}
+    found = enforceable({"type": "object", "properties": {"a": nothing}, "$defs": {"nothing": False}})
+    assert found.dropped == []
+    assert enforceable(found.schema) == found
+
+
 def test_dynamic_references_with_one_possible_target_are_followed() -> None:
     found = of_property({"$dynamicRef": "#n"}, **{"$defs": {"n": {"$dynamicAnchor": "n", "type": "null"}}})
     assert (found.dropped, found.schema["$defs"]) == ([], {"n": {"type": "null"}})
