@@ -87,6 +87,14 @@ class JsonRoute(APIRoute):
         return handle
 
 
+class PictureRoute(JsonRoute):
+    """The same for bodies that may hold pictures as base64, which do not count as text."""
+
+    def limits(self, settings: ServerSettings) -> JsonLimits:
+        """No limit of text beside that of the body."""
+        return JsonLimits(settings.max_json_values)
+
+
 class UntypedJsonRoute(JsonRoute):
     """The same for clients that send JSON under any type, as ``curl -d`` does."""
 

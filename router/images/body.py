@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from msgspec.structs import replace
+from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 
 from router.http.body_limit import body_too_large
@@ -22,6 +23,8 @@ from router.schemas.images.sources import MAX_INPUTS, NamedSource
 from router.schemas.shown import shown
 from shared.settings import ServerSettings
 from shared.wire.jobs import ImageJob
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,7 @@ class Inputs:
         return replace(job, init=0, references=list(range(1, count)), mask=None if self.mask is None else count)
 
 
-async def read_body(
-    request: Request, fields: type[Img2ImgRequest], settings: ServerSettings
-) -> tuple[Img2ImgRequest, Form | None]:
+async def read_body(request: Request, fields: type[M], settings: ServerSettings) -> tuple[M, Form | None]:
     """The request's parameters, and its form unless the body is JSON.
 
     Raises:
@@ -83,9 +84,31 @@ async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerS
     return Inputs(tuple(pictures), read, _unknown_files(form))
 
 
-def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
+async def read_picture(source: str, form: Form | None, settings: ServerSettings) -> Blob:
+    """The only picture of a request: the form's file ``image``, or what its ``image_path`` names.
+
+    Raises:
+        ApiError: 400, there is not one picture; those of :func:`read_image`.
+    """
+    upload = next(iter(_uploads(form, "image", 1)), None)
+    if upload is not None and source.strip():
+        raise ApiError(400, "image_path: expected either image or image_path, got both", "image_path")
+    if upload is None and not source.strip():
+        raise ApiError(400, "image_path is required, or in a form the file image", "image_path")
+    return await read_image(source, "image_path", settings) if upload is None else upload
+
+
+_FILES = {
+    "image": "The input picture, instead of image_path",
+    "mask": "Instead of mask_path",
+}
+_FIELD_OF = {"image": "image_path", "mask": "mask_path"}
+
+
+def body_docs(fields: type[BaseModel]) -> dict[str, Any]:
     """FastAPI's ``openapi_extra`` for a body with these fields, as JSON or as a form."""
-    docs = form_docs(fields, {"image": "The input picture, instead of image_path", "mask": "Instead of mask_path"})
+    files = {name: text for name, text in _FILES.items() if _FIELD_OF[name] in fields.model_fields}
+    docs = form_docs(fields, files)
     docs["requestBody"]["content"]["application/json"] = {"schema": fields.model_json_schema()}
     return docs
 

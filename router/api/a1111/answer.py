@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from router.answers.queue_wait import position_header
 from router.answers.response import gathered
-from router.answers.warnings import header_of
+from router.answers.warnings import warning_header
 from router.api.a1111.submitted import SubmittedPainting
 from router.http.json_text import json_text
 from router.images.infotext import PARAMETERS, parse_infotext, png_texts
@@ -30,14 +30,8 @@ async def answer_painting(request: Request, submitted: SubmittedPainting, body: 
     """
     await gathered(request, submitted, submitted.finish())
     content = await _WRITING.run(_written, submitted, body)
-    headers = position_header(submitted) | header_of(warnings_of(submitted))
+    headers = position_header(submitted) | warning_header(submitted)
     return Response(content, headers=headers, media_type="application/json")
-
-
-def warnings_of(submitted: SubmittedPainting) -> list[str]:
-    """What the request asked for and did not get, also as the worker knows it."""
-    told = [warning for kept in submitted.kept.values() for warning in kept.picture.warnings]
-    return list(dict.fromkeys([*submitted.warnings, *told]))
 
 
 def _written(submitted: SubmittedPainting, body: PaintingBody) -> bytes:
@@ -89,7 +83,7 @@ def painting_info(submitted: SubmittedPainting, body: PaintingBody) -> dict[str,
         "clip_skip": body.clip_skip or 1,
         "is_using_inpainting_conditioning": False,
         "version": f"nexa {version() or 'from source'}",
-        "warnings": warnings_of(submitted),
+        "warnings": submitted.warnings,
     }
 
 

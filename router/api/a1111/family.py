@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router.api.a1111 import listing, painting, png_info, running, settings
+from router.api.a1111 import enlarging, listing, painting, png_info, running, settings
 from router.api.a1111.errors import write_a1111_error
 from router.api.endpoint_family import EndpointFamily
 from router.schemas.missing import MissingApi
@@ -13,6 +13,7 @@ _TRAINING = MissingApi("training", "models are trained elsewhere and served as f
 A1111 = EndpointFamily(
     routers=(
         painting.router,
+        enlarging.router,
         running.router,
         png_info.router,
         settings.router,

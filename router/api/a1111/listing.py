@@ -7,33 +7,23 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from router.api.a1111.enlarging import upscalers
 from router.api.a1111.errors import A1111_ERRORS
 from router.api.dependencies import BrokerDep, RecordDep
+from router.api.images.loras import image_models, loras_in
 from router.schemas.a1111.samplers import AUTOMATIC
+from router.schemas.a1111.upscalers import LATENT_UPSCALERS, PLAIN_UPSCALERS
 from shared.engines.diffusion_names import SAMPLER_ALIASES, SAMPLER_LABELS, SCHEDULER_ALIASES, SCHEDULER_LABELS
-from shared.kinds import JobKind
 
 router = APIRouter(tags=["automatic1111"], responses=A1111_ERRORS)
 
-LATENT_UPSCALERS = (
-    "Latent",
-    "Latent (nearest)",
-    "Latent (nearest-exact)",
-    "Latent (antialiased)",
-    "Latent (bicubic)",
-    "Latent (bicubic antialiased)",
-)
-"""Ways in which the library enlarges a picture before its second pass, without a model for it."""
-
-PLAIN_UPSCALERS = ("None", "Lanczos", "Nearest")
 PLAIN_SCALE = 4
-"""What Automatic1111 says of them: they have any scale."""
+"""What Automatic1111 says of upscalers that have any scale."""
 
 
 @router.get("/sdapi/v1/sd-models")
 async def sd_models(broker: BrokerDep, record: RecordDep) -> list[dict[str, Any]]:
     """The image models that the caller may use."""
-    models = [model for model in broker.models_for(record.limits) if JobKind.IMAGE in model.kinds]
     return [
         {
             "title": model.name,
@@ -43,7 +33,7 @@ async def sd_models(broker: BrokerDep, record: RecordDep) -> list[dict[str, Any]
             "filename": PurePath(model.path).name,
             "config": None,
         }
-        for model in models
+        for model in image_models(broker, record.limits)
     ]
 
 
@@ -79,10 +69,19 @@ async def sd_latent_upscale_modes() -> list[dict[str, str]]:
 
 
 @router.get("/sdapi/v1/upscalers")
-async def sd_upscalers() -> list[dict[str, Any]]:
-    """What `hr_upscaler` may be beside the latent modes."""
+async def sd_upscalers(broker: BrokerDep, record: RecordDep) -> list[dict[str, Any]]:
+    """What `hr_upscaler` may be beside the latent modes; those of models enlarge pictures by themselves, too."""
     nothing = {"model_name": None, "model_path": None, "model_url": None}
-    return [{"name": name, **nothing, "scale": PLAIN_SCALE} for name in PLAIN_UPSCALERS]
+    own = upscalers(broker, record.limits)
+    return [{"name": name, **nothing, "scale": PLAIN_SCALE} for name in (*PLAIN_UPSCALERS, *own)]
+
+
+@router.get("/sdapi/v1/loras")
+async def sd_loras(broker: BrokerDep, record: RecordDep) -> list[dict[str, Any]]:
+    """The LoRA files that a prompt can name: `<lora:name:weight>`."""
+    folders = dict.fromkeys(model.lora_folder for model in image_models(broker, record.limits) if model.lora_folder)
+    files = [lora for folder in folders for lora in await loras_in(folder)]
+    return [{"name": lora.name, "alias": lora.name, "path": lora.file, "metadata": {}} for lora in files]
 
 
 async def _empty_list() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from router.api.a1111.answer import answer_painting
 from router.api.a1111.checkpoints import ChosenCheckpoints, ChosenDep, current_checkpoint, find_checkpoint
 from router.api.a1111.errors import A1111_ERRORS
-from router.api.a1111.route import PictureRoute
+from router.api.a1111.route import UntypedPictureRoute
 from router.api.a1111.submitted import SubmittedPainting
 from router.api.a1111.translating import translated
 from router.api.dependencies import BrokerDep, RecordDep
@@ -16,6 +16,7 @@ from router.api.images.endpoints import StoreDep
 from router.http.disconnect import run_unless_disconnected
 from router.http.request_record import RequestRecord
 from router.images.body import read_inputs
+from router.images.control import with_control
 from router.images.dimensions import picture_dimensions
 from router.images.store import ImageStore
 from router.jobs.broker import Broker
@@ -27,7 +28,7 @@ from router.schemas.images.text_to_image import GenerationsRequest
 from shared.settings import ModelSettings
 from shared.wire.jobs import ImageJob
 
-router = APIRouter(tags=["automatic1111"], route_class=PictureRoute, responses=A1111_ERRORS)
+router = APIRouter(tags=["automatic1111"], route_class=UntypedPictureRoute, responses=A1111_ERRORS)
 
 
 @router.post("/sdapi/v1/txt2img", response_class=Response)
@@ -74,7 +75,8 @@ async def _painted(
     job: ImageJob,
     blobs: tuple[Blob, ...],
 ) -> Response:
-    job = replace(job, previews=body.previews)
+    adding = with_control(own, None, replace(job, previews=body.previews), blobs, broker.settings)
+    job, blobs = await run_unless_disconnected(request.receive, adding)
     submission = SubmittedPainting(broker, record, own, job, blobs, store, _no_url, body.notes())
     async with submission:
         return await answer_painting(request, submission, body)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from router.api.a1111.errors import A1111_ERRORS
-from router.api.a1111.route import PictureRoute
+from router.api.a1111.route import UntypedPictureRoute
 from router.api.dependencies import BrokerDep
 from router.http.json_text import json_text
 from router.images.infotext import PARAMETERS, parse_infotext, png_texts
@@ -15,7 +15,7 @@ from router.images.input import read_inline
 from router.schemas.a1111.png_info import PngInfoBody
 from router.threads import Lane
 
-router = APIRouter(tags=["automatic1111"], route_class=PictureRoute, responses=A1111_ERRORS)
+router = APIRouter(tags=["automatic1111"], route_class=UntypedPictureRoute, responses=A1111_ERRORS)
 
 _READING = Lane("metadata of pictures", threads=2, max_waiting=256, timeout_s=30.0)
 

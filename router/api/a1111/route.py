@@ -1,14 +1,9 @@
-"""Routes whose JSON may hold pictures."""
+"""Routes of clients that send JSON under any type, which may hold pictures."""
 
 from __future__ import annotations
 
-from router.http.json_body import JsonLimits, UntypedJsonRoute
-from shared.settings import ServerSettings
+from router.http.json_body import PictureRoute, UntypedJsonRoute
 
 
-class PictureRoute(UntypedJsonRoute):
-    """A route whose body may hold pictures as base64, which do not count as text."""
-
-    def limits(self, settings: ServerSettings) -> JsonLimits:
-        """No limit of text beside that of the body."""
-        return JsonLimits(settings.max_json_values)
+class UntypedPictureRoute(PictureRoute, UntypedJsonRoute):
+    """What both are."""

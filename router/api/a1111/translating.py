@@ -18,6 +18,8 @@ _NAMES = {
     "image_path": "init_images",
     "mask_path": "mask",
     "sampler": "sampler_name",
+    "scale": "upscaling_resize",
+    "size": "width",
 }
 """What the fields of this server's own API are called in Automatic1111's, where that differs."""
 

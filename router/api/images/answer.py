@@ -25,8 +25,9 @@ from router.jobs.broker import Broker
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.images.request import ImageRequest
+from router.schemas.images.upscale import UpscaleRequest
 from router.threads import Lane
-from shared.wire.jobs import ImageJob
+from shared.wire.jobs import ImageJob, UpscaleJob
 from shared.wire.payloads import Payload, Picture, Progress
 
 SAVING = Lane("output folder", threads=4, timeout_s=10.0)
@@ -69,14 +70,14 @@ class SubmittedImages(SubmittedRequest):
         self,
         broker: Broker,
         record: RequestRecord,
-        body: ImageRequest,
-        job: ImageJob,
+        body: ImageRequest | UpscaleRequest,
+        job: ImageJob | UpscaleJob,
         blobs: tuple[Blob, ...],
         store: ImageStore,
         url_of: Callable[[str], str],
         notes: Sequence[str] = (),
     ) -> None:
-        jobs = [replace(job, seed=job.seed + index) for index in range(body.n)]
+        jobs = _each(job, body.n)
         super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), True, [*body.notes, *notes])
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
@@ -131,6 +132,13 @@ class SubmittedImages(SubmittedRequest):
         """
         url = {"url": kept.url} if self.body.wants_url else {}
         return _object({**before, **url, **after}, kept.base64, kept.base64 if self.body.is_native else "")
+
+
+def _each(job: ImageJob | UpscaleJob, count: int) -> list[ImageJob | UpscaleJob]:
+    """The jobs of ``count`` pictures."""
+    if isinstance(job, UpscaleJob):
+        return [job] * count
+    return [replace(job, seed=job.seed + index) for index in range(count)]
 
 
 async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:

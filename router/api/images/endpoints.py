@@ -11,9 +11,10 @@ from router.answers.response import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.images.answer import ImageChunks, SubmittedImages, answer_pictures
 from router.http.disconnect import run_unless_disconnected
-from router.http.json_body import JsonRoute
+from router.http.json_body import PictureRoute
 from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
+from router.images.control import with_control
 from router.images.dimensions import picture_dimensions
 from router.images.public_url import public_url
 from router.images.store import MEDIA_TYPES, ImageStore
@@ -35,7 +36,7 @@ PICTURE_HEADERS = {
 }
 
 router = APIRouter(tags=["images"])
-json_router = APIRouter(tags=["images"], route_class=JsonRoute)
+json_router = APIRouter(tags=["images"], route_class=PictureRoute)
 
 READING = Lane("output folder", threads=4, timeout_s=10.0)
 
@@ -112,8 +113,9 @@ async def _generate(
     request: Request, broker: Broker, record: RequestRecord, store: ImageStore, body: Txt2ImgRequest
 ) -> Response:
     job = body.to_job(broker.find_model(body.model, JobKind.IMAGE, record.limits).max_image_side)
-    submission = SubmittedImages(broker, record, body, job, (), store, _urls_for(request, broker))
-    return await _answer(request, submission, GENERATION)
+    job, blobs = await run_unless_disconnected(request.receive, with_control(body, None, job, (), broker.settings))
+    submission = SubmittedImages(broker, record, body, job, blobs, store, urls_for(request, broker))
+    return await answer(request, submission, GENERATION)
 
 
 async def _edit(
@@ -129,18 +131,21 @@ async def _edit(
     job = body.to_job(served.max_image_side)
     inputs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = inputs.placed(body.follow(job, picture_dimensions(inputs.pictures[0]), served.max_image_side))
-    url_of = _urls_for(request, broker)
-    submission = SubmittedImages(broker, record, body, job, inputs.blobs, store, url_of, inputs.notes)
-    return await _answer(request, submission, EDIT)
+    adding = with_control(body, form, job, inputs.blobs, broker.settings)
+    job, blobs = await run_unless_disconnected(request.receive, adding)
+    url_of = urls_for(request, broker)
+    submission = SubmittedImages(broker, record, body, job, blobs, store, url_of, inputs.notes)
+    return await answer(request, submission, EDIT)
 
 
-def _urls_for(request: Request, broker: Broker) -> Callable[[str], str]:
+def urls_for(request: Request, broker: Broker) -> Callable[[str], str]:
     """Makes the URLs by which the request's client can fetch pictures, from their file names."""
     base, signed_urls = public_url(request.scope, broker.settings), request.app.state.signed_urls
     return lambda name: f"{base}{signed_urls.sign(f'/v1/images/{name}')}"
 
 
-async def _answer(request: Request, submission: SubmittedImages, kind: str) -> Response:
+async def answer(request: Request, submission: SubmittedImages, kind: str) -> Response:
+    """Answer a request for pictures as it asks: whole, or with events whose types begin with ``kind``."""
     async with submission as submitted:
         if submitted.body.stream:
             return await answer_in_chunks(request, submitted, ImageChunks(kind, submitted))

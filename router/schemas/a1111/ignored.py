@@ -14,6 +14,7 @@ _HARMLESS = frozenset(
         "all_negative_prompts",
         "all_prompts",
         "auth",
+        "codeformer_weight",
         "comments",
         "disable_extra_networks",
         "do_not_save_grid",
@@ -22,9 +23,6 @@ _HARMLESS = frozenset(
         "firstphase_width",
         "force_task_id",
         "hr_additional_modules",
-        "hr_scale",
-        "hr_second_pass_steps",
-        "hr_upscaler",
         "include_init_images",
         "inpaint_full_res_padding",
         "latent_mask",
@@ -34,19 +32,26 @@ _HARMLESS = frozenset(
         "script_args",
         "subseed",
         "s_tmax",
+        "upscale_first",
+        "upscaling_crop",
         "url",
     }
 )
 """Fields that change nothing of a picture by themselves."""
 
 _ASKS_NOTHING: dict[str, tuple[Any, ...]] = {
-    "enable_hr": (False,),
     "eta": (0, 1),
+    "extras_upscaler_2_visibility": (0,),
+    "gfpgan_visibility": (0,),
     "hr_checkpoint_name": ("", "Use same checkpoint"),
     "hr_negative_prompt": ("",),
     "hr_prompt": ("",),
     "hr_sampler_name": ("", "Use same sampler"),
     "hr_scheduler": ("", "Automatic", "Use same scheduler"),
+    "codeformer_visibility": (0,),
+    "enable_hr": (False,),
+    "hr_resize_x": (0,),
+    "hr_resize_y": (0,),
     "image_cfg_scale": (1.5,),
     "infotext": ("",),
     "initial_noise_multiplier": (1,),
@@ -62,6 +67,7 @@ _ASKS_NOTHING: dict[str, tuple[Any, ...]] = {
     "styles": ([],),
     "subseed_strength": (0,),
     "tiling": (False,),
+    "upscaler_2": ("", "None"),
 }
 """The values with which other fields ask for nothing."""
 

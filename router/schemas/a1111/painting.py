@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
+from router.schemas.a1111.control_net import SCRIPT, control_unit
 from router.schemas.a1111.ignored import unmet_fields, unmet_settings
 from router.schemas.a1111.samplers import SamplerChoice, settle
+from router.schemas.a1111.upscalers import hires_upscaler
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
@@ -23,10 +25,14 @@ SETTINGS = frozenset({CHECKPOINT, CLIP_LAYERS, PREVIEW_STEPS})
 """The settings that count."""
 
 MAX_PREVIEWS = 3
+MASK_BLUR = 4
+"""Pixels, as with Automatic1111."""
+
 NO_INPUTS = frozenset({"init_images", "mask"})
 """Fields that answers do not repeat."""
 
-_MASKED_ONLY = "inpaint_full_res"
+FIRST_SIDE = 512
+"""Pixels of the first of two passes, where a request names no size."""
 
 
 class PaintingBody(RequestModel, SchedulingFields):
@@ -99,15 +105,24 @@ class PaintingBody(RequestModel, SchedulingFields):
             "clip_skip": self._clip_skip(),
             "priority": self.priority,
             "timeout": self.timeout,
+            **self._control(),
         }
         return {name: value for name, value in wanted.items() if value is not None}
 
     def notes(self) -> list[str]:
         """What the body asks for and does not get."""
         settings = {name: value for name, value in self.override_settings.items() if name not in SETTINGS}
-        scripts = {f"alwayson_scripts.{name}": True for name in self.alwayson_scripts}
-        extra = {**(self.model_extra or {}), **scripts}
-        return [*self._choice().notes, *unmet_fields(extra), *unmet_settings(settings)]
+        names = [name for name in self.alwayson_scripts if name.casefold() != SCRIPT]
+        extra = {**(self.model_extra or {}), **{f"alwayson_scripts.{name}": True for name in names}}
+        unit = control_unit(self.alwayson_scripts)
+        of_unit = () if unit is None else unit.notes
+        return [*self._choice().notes, *of_unit, *unmet_fields(extra), *unmet_settings(settings)]
+
+    def _control(self) -> dict[str, Any]:
+        unit = control_unit(self.alwayson_scripts)
+        if unit is None:
+            return {}
+        return {"control_image": unit.image, "control_strength": unit.weight, "canny": unit.edges}
 
     def _choice(self) -> SamplerChoice:
         field = "sampler_index" if self.sampler_name is None and self.sampler_index else "sampler_name"
@@ -123,7 +138,29 @@ class PaintingBody(RequestModel, SchedulingFields):
 
 
 class A1111Txt2Img(PaintingBody):
-    """A picture from text."""
+    """A picture from text, which a second pass may enlarge."""
+
+    enable_hr: bool = Field(False, description="Whether the picture is painted, enlarged and repainted.")
+    hr_scale: float = Field(2.0, description="How much it is enlarged, from width and height.")
+    hr_resize_x: int = Field(0, ge=0, description="Instead of hr_scale: the width in the end.")
+    hr_resize_y: int = Field(0, ge=0)
+    hr_upscaler: str | None = Field(None, description="One of latent-upscale-modes or upscalers.")
+    hr_second_pass_steps: int = Field(0, ge=0, description="0: those of the first pass.")
+
+    def fields(self) -> dict[str, Any]:
+        """As :meth:`PaintingBody.fields`, with the second pass, whose size is that of the picture."""
+        if not self.enable_hr:
+            return super().fields()
+        width, height = self.width or FIRST_SIDE, self.height or FIRST_SIDE
+        scale = self.hr_resize_x / width or self.hr_resize_y / height or self.hr_scale
+        hires = {
+            "scale": scale,
+            "steps": self.hr_second_pass_steps or None,
+            "strength": self.denoising_strength,
+            "upscaler": hires_upscaler(self.hr_upscaler),
+        }
+        size = {"width": round(width * scale), "height": round(height * scale)}
+        return {**super().fields(), **size, "hires": {name: it for name, it in hires.items() if it is not None}}
 
 
 class A1111Img2Img(PaintingBody):
@@ -131,6 +168,10 @@ class A1111Img2Img(PaintingBody):
 
     init_images: list[str] = Field([], description="One picture, as base64 or a data URL.")
     mask: str | None = Field(None, description="As init_images; white parts are repainted.")
+    mask_blur: int | None = Field(None, description="Pixels over which the mask's edge is softened; 4 if absent.")
+    inpainting_fill: int = Field(1, description="Noted unless it is 1, what is there.")
+    inpainting_mask_invert: int = Field(0, description="Refused unless it is 0.")
+    inpaint_full_res: bool = Field(False, description="Noted: the whole picture is painted.")
 
     def fields(self) -> dict[str, Any]:
         """As :meth:`PaintingBody.fields`, with the pictures.
@@ -140,5 +181,19 @@ class A1111Img2Img(PaintingBody):
         """
         if len(self.init_images) != 1:
             raise ApiError(400, f"init_images: expected one picture, got {len(self.init_images)}", "init_images")
-        wanted = {"image_path": self.init_images[0], "mask_path": self.mask, "strength": self.denoising_strength}
+        if self.mask and self.inpainting_mask_invert:
+            message = "inpainting_mask_invert: expected 0, since white is repainted, got"
+            raise ApiError(400, f"{message} {self.inpainting_mask_invert}", "inpainting_mask_invert")
+        wanted: dict[str, Any] = {"image_path": self.init_images[0], "strength": self.denoising_strength}
+        if self.mask:
+            wanted |= {"mask_path": self.mask, "mask_blur": MASK_BLUR if self.mask_blur is None else self.mask_blur}
         return {**super().fields(), **{name: value for name, value in wanted.items() if value is not None}}
+
+    def notes(self) -> list[str]:
+        """As :meth:`PaintingBody.notes`."""
+        notes = super().notes()
+        if self.mask and self.inpaint_full_res:
+            notes.append("inpaint_full_res: not supported, the whole picture is painted")
+        if self.mask and self.inpainting_fill != 1:
+            notes.append("inpainting_fill: not supported, what is there is repainted")
+        return notes

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.base import RequestModel
+from router.schemas.images.extras import ExtraFields
 from router.schemas.images.output import OutputFields
 from router.schemas.images.sampling import PaintingFields
 from router.schemas.images.sizes import SizeFields
@@ -27,7 +28,7 @@ MAX_NAMED_FIELDS = 10
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
 
 
-class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, UnmetFields, SchedulingFields):
+class ImageRequest(RequestModel, SizeFields, PaintingFields, ExtraFields, OutputFields, UnmetFields, SchedulingFields):
     """An image request in both vocabularies, with the native defaults. Fields that it does not know are told."""
 
     model_config = ConfigDict(extra="allow")
@@ -74,7 +75,7 @@ class ImageRequest(RequestModel, SizeFields, PaintingFields, OutputFields, Unmet
             scheduler=scheduler,
             clip_skip=self.clip_skip,
         )
-        return self.with_output(self.with_dimensions(job, max_side))
+        return self.with_output(self.with_extras(self.with_dimensions(job, max_side)))
 
     @property
     def notes(self) -> list[str]:

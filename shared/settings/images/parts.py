@@ -32,7 +32,12 @@ class ImageModelOptions(BaseModel):
         str, Option(_FOLDER, "folder of the LoRA files that <lora:name:weight> in a prompt names", Group.IMAGE_MODELS)
     ] = ""
     max_image_side: Annotated[
-        int, Option(Whole(64, 8192, 64, "PIXELS"), "largest width and height, in pixels", Group.IMAGE_MODELS)
+        int,
+        Option(
+            Whole(64, 8192, 64, "PIXELS"),
+            "largest picture that is painted: as many pixels as a square of this side has",
+            Group.IMAGE_MODELS,
+        ),
     ] = 1024
 
 

@@ -128,7 +128,7 @@ def test_attacks_on_image_path_are_refused(all_kinds: RunningServer, media: Path
     assert pixels(all_kinds)
 
 
-@pytest.mark.parametrize(("field", "value"), [("width", 100), ("height", 4096), ("sample_steps", 0), ("n", 99)])
+@pytest.mark.parametrize(("field", "value"), [("width", 63), ("height", 5000), ("sample_steps", 0), ("n", 99)])
 def test_sizes_and_counts_are_checked(all_kinds: RunningServer, field: str, value: int) -> None:
     refused = all_kinds.client.post("/v1/txt2img", json={**SMALL, field: value})
     assert refused.status_code == 400
@@ -146,3 +146,25 @@ def test_a_client_that_goes_away_frees_the_worker(tmp_path: Path) -> None:
         assert server.post("/v1/txt2img", SMALL)["data"]
         (row,) = server.workers()
         assert row["restarts"] == 1
+
+
+def test_an_edit_has_the_size_of_its_picture_and_keeps_what_the_mask_keeps(all_kinds: RunningServer) -> None:
+    photo = png((200, 30, 60), (90, 75))
+    mask = Image.new("L", (90, 75))
+    mask.paste(255, (0, 0, 30, 75))
+    target = io.BytesIO()
+    mask.save(target, "PNG")
+    files = {"image": ("photo.png", photo), "mask": ("mask.png", target.getvalue())}
+    answer = all_kinds.client.post("/v1/images/edits", files=files, data={"prompt": "a lighthouse", "steps": "2"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["size"] == "90x75"
+    edited = picture(answer.json()["data"][0])
+    assert edited.size == (90, 75)
+    kept = (30, 0, 90, 75)
+    assert edited.crop(kept).tobytes() == Image.open(io.BytesIO(photo)).crop(kept).tobytes()
+
+
+def test_a_picture_of_any_size_and_format(all_kinds: RunningServer) -> None:
+    body = {"prompt": "a lighthouse", "size": "100x130", "steps": 2, "output_format": "webp", "output_compression": 80}
+    made = picture(all_kinds.post("/v1/images/generations", body)["data"][0])
+    assert (made.format, made.size) == ("WEBP", (100, 130))

@@ -89,7 +89,7 @@ def test_a_stream_counts_every_step_and_shows_previews(painter: RunningServer) -
         ("scheduler", "gits", "scheduler: expected one of discrete, karras"),
         ("clip_skip", 3, "clip_skip: expected at most 1, got 3"),
         ("prompt", "a cat <lora:ink:0.5>", "prompt: <lora:...> cannot be used with a model in ONNX"),
-        ("width", 4096, "width: expected multiples of 64 from 64 to 1024"),
+        ("width", 5000, "width: expected 64 to 4096 pixels per side"),
     ],
 )
 def test_what_it_cannot_do_is_a_400(painter: RunningServer, field: str, value: object, message: str) -> None:

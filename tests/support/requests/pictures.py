@@ -6,7 +6,7 @@ import base64
 import struct
 import zlib
 
-from shared.wire.jobs import ImageJob
+from shared.wire.jobs import ImageJob, UpscaleJob
 from shared.wire.payloads import Done, FinishReason, Payload, Picture, Progress, Started
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -32,3 +32,10 @@ def painted(job: ImageJob) -> list[Payload]:
     steps = (Progress(step, count, png(step) if step <= job.previews else b"") for step in range(1, count + 1))
     picture = Picture(max(job.seed, 0), job.width or 64, job.height or 64, png(0, 8), job.format)
     return [Started(0, 0), *steps, picture, Done(FinishReason.STOP, 0, 0, 0, 0.1)]
+
+
+def painted_or_enlarged(job: ImageJob | UpscaleJob) -> list[Payload]:
+    """The events of a job for a picture, also of one that only enlarges."""
+    if isinstance(job, ImageJob):
+        return painted(job)
+    return [Started(0, 0), Picture(0, 4, 4, png(5, 4)), Done(FinishReason.STOP, 0, 0, 0, 0.1)]

@@ -19,8 +19,8 @@ MAX_HIRES_SCALE = 4.0
 
 GB = 1e9
 
-MIN_GITS_STEPS = 2
-"""The library crashes with this scheduler and fewer steps."""
+MIN_STEPS = {"exponential": 2, "gits": 2, "karras": 2, "kl_optimal": 2}
+"""The library divides by zero with these schedulers and fewer steps, or crashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,10 @@ class NativeRules:
     def check(self, work: ImageJob) -> None:
         check_name("sampler", work.sampler, SAMPLERS)
         check_name("scheduler", work.scheduler, SCHEDULERS)
-        if work.scheduler == "gits" and (work.steps or 0) < MIN_GITS_STEPS:
-            raise JobError(
-                400, f"scheduler: gits needs at least {MIN_GITS_STEPS} sample_steps, got {work.steps}", "scheduler"
-            )
-
+        least = MIN_STEPS.get(work.scheduler or "", 1)
+        if (work.steps or 0) < least:
+            message = f"scheduler: {work.scheduler} needs at least {least} sample_steps, got {work.steps}"
+            raise JobError(400, message, "scheduler")
         if work.hires is not None:
             self._check_hires(work, work.hires)
 
@@ -72,5 +71,7 @@ class NativeRules:
             )
         if not 0.0 < hires.strength <= 1.0:
             raise JobError(400, f"hires.strength: expected more than 0, up to 1, got {hires.strength:g}", "hires")
+        if (hires.steps or work.steps or 1) < MIN_STEPS.get(work.scheduler or "", 1):
+            raise JobError(400, f"hires.steps: {work.scheduler} needs more, got {hires.steps}", "hires")
         if work.init is not None or work.mask is not None or work.control is not None:
             raise JobError(400, "hires: expected a request without input and control pictures", "hires")

@@ -13,6 +13,7 @@ from workers.onnx.images.autoencoder import LATENT_CHANNELS, PIXELS
 from workers.onnx.images.graph import Floats
 from workers.onnx.images.loading import Pipeline
 from workers.onnx.images.preview import preview
+from workers.onnx.images.prompts.encoders import EncodedPrompt
 from workers.onnx.images.sampling.levels import Numbers
 from workers.onnx.images.sampling.noise import SeededNoise
 from workers.onnx.images.sampling.samplers import SAMPLERS_BY_NAME, Walk
@@ -38,12 +39,16 @@ _SAMPLERS_BY_CLASS = (
 
 _DEFAULT_SAMPLER = "euler_a"
 
+Encoded = tuple[EncodedPrompt, EncodedPrompt | None]
+"""What is asked for, and what is not."""
+
 
 class OnnxPictureModel:
     """A loaded pipeline."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._last_read: tuple[tuple[str, str | None, int], Encoded] | None = None
         kind = str(pipeline.scheduler.get("_class_name", ""))
         self._sampler = next((name for part, name in _SAMPLERS_BY_CLASS if part in kind), _DEFAULT_SAMPLER)
 
@@ -142,12 +147,19 @@ class OnnxPictureModel:
         job, unet = painting.job, self._pipeline.unet
         is_guided = painting.cfg_scale > 1.0 and not unet.is_distilled_with_guidance
         negative = job.negative_prompt if is_guided else None
-        positive, without = self._pipeline.reader.read(painting.prompt, negative, job.clip_skip)
+        positive, without = self._read(painting.prompt, negative, job.clip_skip)
         width, height = size
         conditions = Conditions(positive, without, painting.cfg_scale, (height, width, 0, 0, height, width))
         if unet.channels != INPAINTING_CHANNELS:
             return conditions
         return replace(conditions, inpainting=self._seen(painting, size, mask))
+
+    def _read(self, prompt: str, negative: str | None, clip_skip: int) -> Encoded:
+        """The states of a prompt, which the pictures of one request share: those of the last one are kept."""
+        asked = (prompt, negative, clip_skip)
+        if self._last_read is None or self._last_read[0] != asked:
+            self._last_read = (asked, self._pipeline.reader.read(*asked))
+        return self._last_read[1]
 
     def _seen(self, painting: Painting, size: tuple[int, int], mask: Floats | None) -> Floats:
         """What a UNet for inpainting sees: the mask, and the latents of the picture with grey where it is white."""

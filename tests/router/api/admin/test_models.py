@@ -13,11 +13,13 @@ from router.jobs.residency.needs import ModelNeeds
 from router.jobs.served import ServedModel
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.pictures import PictureDefaults, PictureInfo
 from tests.support.router.client import ask
 from tests.support.router.fake_broker import MODEL, FakeBroker
 
+FLUX = PictureInfo("flux", PictureDefaults(steps=4, cfg_scale=1.0, guidance=3.5), ("text", "edit"), 16)
 ROWS = (
-    ServedModel("painter", (JobKind.IMAGE,), (), 0, True),
+    ServedModel("painter", (JobKind.IMAGE,), (), 0, True, images=FLUX),
     ServedModel("smol", (JobKind.TEXT,), ("small",), 2048, True),
     ServedModel("hearer", (JobKind.SPEECH,), (), 0, False),
     ServedModel("big", (JobKind.TEXT,), (), 4096, True),
@@ -55,6 +57,20 @@ def test_chat_models_come_first_since_clients_take_the_first() -> None:
 )
 def test_models_of_one_kind(kind: str, models: list[str]) -> None:
     assert ids(f"/v1/models?kind={kind}") == models
+
+
+def test_an_image_model_says_what_it_is_and_can_do() -> None:
+    models = {model["id"]: model for model in get("/v1/models").json()["data"]}
+    images = models["painter"]["images"]
+    assert (images["family"], images["features"], images["side_multiple"]) == ("flux", ["text", "edit"], 16)
+    assert images["max_pixels"] == 1024 * 1024
+    assert {name: images["defaults"][name] for name in ("steps", "cfg_scale", "guidance", "width")} == {
+        "steps": 4,
+        "cfg_scale": 1.0,
+        "guidance": 3.5,
+        "width": 512,
+    }
+    assert "images" not in models["smol"]
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:

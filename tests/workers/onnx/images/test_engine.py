@@ -24,6 +24,7 @@ from workers.onnx.images.engine import OnnxPictureEngine
 from workers.onnx.images.graph import Graph
 from workers.onnx.images.loading import load_pipeline
 from workers.onnx.images.options import OnnxPictureOptions
+from workers.onnx.images.prompts.encoders import PromptReader
 
 PHOTO = png_of(Image.radial_gradient("L").resize((64, 64)))
 
@@ -315,3 +316,21 @@ def test_the_memory_of_a_picture_is_given_back_after_its_last_step(
     monkeypatch.setattr(Graph, "run", watched)
     run(engine, image_job(sampler="euler", steps=3))
     assert kept == [True, True, False]
+
+
+def test_the_prompt_is_encoded_once_for_pictures_that_share_it(
+    engine: OnnxPictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = PromptReader.read
+
+    def counted(reader: PromptReader, prompt: str, negative: str | None, clip_skip: int) -> Any:
+        read.append(prompt)
+        return original(reader, prompt, negative, clip_skip)
+
+    monkeypatch.setattr(PromptReader, "read", counted)
+    first, second, other = (
+        run(engine, image_job(prompt=prompt, seed=seed)) for prompt, seed in (("a hat", 1), ("a hat", 2), ("a fox", 2))
+    )
+    assert read == ["a hat", "a fox"]
+    assert first.pictures[0].file != second.pictures[0].file != other.pictures[0].file
