@@ -14,20 +14,13 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import MediaKind
 from shared.wire.payloads import JobError
-from workers.llama.media.chunks import (
-    MAX_CHUNK,
-    MROPE_SECTIONS,
-    TEXT,
-    LlamaChunk,
-    NativeChunks,
-    chunk_key,
-    text_tokens,
-)
+from workers.llama.media.chunks import MROPE_SECTIONS, TEXT, LlamaChunk, NativeChunks, chunk_key, text_tokens
 from workers.llama.media.limits import check_picture, check_recording, longest_recording_s
 from workers.llama.media.nodes import NodeWatch
 from workers.llama.media.opening import open_context, read_header
 from workers.llama.media.options import ProjectorOptions
 from workers.llama.native.identity import file_digest
+from workers.text.cache.pseudo_tokens import MAX_CHUNK_TOKENS
 from workers.text.media.media import DecodedMedium, DecodedPicture
 from workers.text.media.projector import MediaChunk
 
@@ -131,7 +124,7 @@ class LlamaProjector:
                 continue
             length = int(mtmd_cpp.mtmd_input_chunk_get_n_tokens(native))
             is_causal = not mtmd_cpp.mtmd_decode_use_non_causal(self.native, native)
-            most = MAX_CHUNK if is_causal else self.whole_tokens
+            most = MAX_CHUNK_TOKENS if is_causal else self.whole_tokens
             if not 1 <= length <= most:
                 raise JobError(400, f"medium: expected pieces of 1 to {most} embeddings, got {length}")
             key = chunk_key(digest, place, length, self._identity)

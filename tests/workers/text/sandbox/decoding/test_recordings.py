@@ -91,7 +91,7 @@ def test_a_tenth_of_a_second_is_enough() -> None:
 
 
 def test_longer_recordings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings, "MAX_S", 2.0)
+    monkeypatch.setattr(recordings, "MAX_RECORDING_S", 2.0)
     assert "0.1 to 2 s, got over" in refusal(wav(tone(3.0)))
 
 
