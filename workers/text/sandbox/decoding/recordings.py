@@ -46,7 +46,8 @@ def decode_recording(data: bytes, sample_rate: int, field: str) -> NDArray[np.fl
     except (JobError, MemoryError):
         raise
     except Exception as error:  # FFmpeg's errors are of many types
-        message = f"{field}: {EXPECTED}, got {len(data)} bytes of something else ({error})"
+        reason = getattr(error, "strerror", None) or error  # the rest names files and numbers of PyAV
+        message = f"{field}: {EXPECTED}, got {len(data)} bytes of something else ({reason})"
         raise JobError(400, message, field, INVALID) from None
     if len(samples) < MIN_RECORDING_S * sample_rate:
         raise _wrong_length(field, len(samples) / sample_rate)

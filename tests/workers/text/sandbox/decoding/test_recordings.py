@@ -119,3 +119,12 @@ def test_an_unknown_codec_is_refused_as_such() -> None:
     data = bytearray(wav(tone(1.0)))
     data[20:22] = b"\x34\x12"
     assert refusal(bytes(data)).endswith("got sound of a codec that is not known")
+
+
+def test_what_is_no_recording_is_refused_without_words_of_the_decoder() -> None:
+    message = refusal(b"\x89PNG\r\n\x1a\n" + bytes(700))
+    assert message.startswith(f"{FIELD}: expected a recording as WAV, MP3")
+    assert "708 bytes of something else (" in message
+    assert "<none>" not in message
+    assert "returned" not in message
+    assert "Errno" not in message
