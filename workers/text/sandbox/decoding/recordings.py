@@ -62,7 +62,7 @@ def _samples(container: Any, sample_rate: int, field: str) -> NDArray[np.float32
         parts.append(part)
         count += len(part)
         if count > MAX_RECORDING_S * sample_rate:
-            raise _wrong_length(field, count / sample_rate, "over ")
+            raise _wrong_length(field, MAX_RECORDING_S, "over ")
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -110,4 +110,4 @@ def _array(frame: AudioFrame) -> NDArray[np.float32]:
 
 def _wrong_length(field: str, length_s: float, over: str = "") -> JobError:
     expected = f"{field}: expected a recording of {MIN_RECORDING_S:g} to {MAX_RECORDING_S:g} s"
-    return JobError(400, f"{expected}, got {over}{length_s:.3g} s", field, INVALID)
+    return JobError(400, f"{expected}, got {over}{length_s:.4g} s", field, INVALID)
