@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.media.asking import data_url
+from tests.support.media.waves import tone_file
 from tests.support.page.accessibility import barriers, beyond_the_edge, motions, out_of_reach
 from tests.support.page.browser import Open
 from tests.support.page.chat import ChatPage
@@ -52,6 +54,8 @@ def chat_view(page: Page, folder: Path) -> None:
     exported = exported_chat("Everything", [RICH, "a short one"], "notes.txt")
     for message in exported["chats"][0]["messages"][1::2]:
         message |= {"state": "done", "error": None, "calls": []}
+    recording = {"kind": "audio", "name": "tone.wav", "url": data_url(tone_file(440), "audio/wav")}
+    exported["chats"][0]["messages"][0]["files"].append(recording)
     (folder / "chats.json").write_text(json.dumps(exported))
     page.locator("input[aria-label='Load chats from a file']").set_input_files(folder / "chats.json")
     page.get_by_role("link", name="Everything", include_hidden=True).first.evaluate("link => link.click()")

@@ -14,12 +14,10 @@ from router.schemas.errors import ApiError
 from router.schemas.media.given import GivenMedium, MediumKind, SourceForm
 from router.threads import Lane
 from shared.settings import ServerSettings
+from shared.wire.chat_media import MAX_PIXELS, MAX_RATIO
 
 MAX_MEDIA = 16
 """Of one chat."""
-MAX_PIXELS = 33_000_000
-MAX_RATIO = 50
-"""Of the sides of a picture, the longer to the shorter one."""
 READS_AT_ONCE = 4
 
 _HASHING = Lane("hashes of media", threads=2, max_waiting=1024, timeout_s=60.0)

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 TEXT, IMAGE = mtmd_cpp.MTMD_INPUT_CHUNK_TYPE_TEXT, mtmd_cpp.MTMD_INPUT_CHUNK_TYPE_IMAGE
 
-MAX_CHUNK = 65_535
-"""Embeddings of a chunk that the text engine takes."""
-
 MROPE_SECTIONS = 4
 """Positions of an embedding with M-RoPE: time, row, column, and one that is not used."""
 

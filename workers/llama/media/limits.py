@@ -6,13 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.gguf.header import GGUFHeader
+from shared.wire.chat_media import MAX_PIXELS, MAX_RATIO, MAX_RECORDING_S, MIN_RECORDING_S
 from shared.wire.payloads import JobError
-
-MAX_PIXELS = 33_000_000
-MAX_RATIO = 50
-"""How much longer than the other one side of a picture may be. Of longer ones, some projectors make no whole patch."""
-
-MIN_RECORDING_S, MAX_RECORDING_S = 0.1, 1800.0
 
 MAX_WHOLE_S = 30.0
 """The longest recording for a projector that does not split it into pieces."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,20 +15,13 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import MediaKind
 from shared.wire.payloads import JobError
-from workers.llama.media.chunks import (
-    MAX_CHUNK,
-    MROPE_SECTIONS,
-    TEXT,
-    LlamaChunk,
-    NativeChunks,
-    chunk_key,
-    text_tokens,
-)
+from workers.llama.media.chunks import MROPE_SECTIONS, TEXT, LlamaChunk, NativeChunks, chunk_key, text_tokens
 from workers.llama.media.limits import check_picture, check_recording, longest_recording_s
 from workers.llama.media.nodes import NodeWatch
 from workers.llama.media.opening import open_context, read_header
 from workers.llama.media.options import ProjectorOptions
 from workers.llama.native.identity import file_digest
+from workers.text.cache.pseudo_tokens import MAX_CHUNK_TOKENS
 from workers.text.media.media import DecodedMedium, DecodedPicture
 from workers.text.media.projector import MediaChunk
 
@@ -45,8 +39,9 @@ class ProjectionError(RuntimeError):
 class LlamaProjector:
     """A projector file, opened for one text model. Implements ``Projector`` of :mod:`workers.text.media.projector`.
 
-    ``chunks`` and ``encode`` may run at the same time, each in one thread. ``whole_tokens`` is the length of the
-    largest chunk that must be decoded in one batch; 0 if all are causal. ``native`` is libmtmd's context.
+    ``chunks`` and ``encode`` may run at the same time, each in one thread. A medium of several chats at a time is
+    prepared once. ``whole_tokens`` is the length of the largest chunk that must be decoded in one batch; 0 if all are
+    causal. ``native`` is libmtmd's context.
 
     Raises:
         EngineLoadError: the file cannot be read, or does not fit the model.
@@ -57,6 +52,7 @@ class LlamaProjector:
         self._longest_s = longest_recording_s(read_header(Path(options.path)))
         self.native = context = open_context(options, model, on_gpu, self._watch)
         self._identity = _identity(options)
+        self._in_use: weakref.WeakValueDictionary[bytes, NativeChunks] = weakref.WeakValueDictionary()
         self._width = int(llama_cpp.llama_model_n_embd_inp(model))
         self._sections = MROPE_SECTIONS if mtmd_cpp.mtmd_decode_use_mrope(context) else 1
         takes: dict[MediaKind, bool] = {
@@ -78,14 +74,12 @@ class LlamaProjector:
         if kind not in self.media:
             what = "sees no pictures" if kind == "image" else "hears no recordings"
             raise JobError(400, f"the model {what}", code="media_not_supported")
-        if isinstance(medium, DecodedPicture):
-            check_picture(medium.pixels)
-            prepared = self._prepare(_picture_bitmap(medium.pixels))
-        else:
-            check_recording(medium.samples, self.sample_rate, self._longest_s)
-            prepared = self._prepare(_sound_bitmap(medium.samples))
+        prepared = self._in_use.get(medium.digest)  # its pixels as floats are many times the file
+        if prepared is None:
+            prepared = self._prepare(self._bitmap(medium))
         if prepared is None:
             raise JobError(400, f"{kind}: libmtmd cannot prepare it for this model")
+        self._in_use[medium.digest] = prepared
         return self._read(prepared, medium.digest)
 
     def encode(self, chunk: MediaChunk, go_on: Callable[[], bool]) -> NDArray[np.float32] | None:
@@ -111,6 +105,14 @@ class LlamaProjector:
         """Free it. The model must be freed after it."""
         mtmd_cpp.mtmd_free(self.native)
 
+    def _bitmap(self, medium: DecodedMedium) -> int:
+        """A medium for libmtmd, if the model can take it."""
+        if isinstance(medium, DecodedPicture):
+            check_picture(medium.pixels)
+            return _picture_bitmap(medium.pixels)
+        check_recording(medium.samples, self.sample_rate, self._longest_s)
+        return _sound_bitmap(medium.samples)
+
     def _prepare(self, bitmap: int) -> NativeChunks | None:
         """What libmtmd makes of a bitmap, which is freed; None if it refuses it."""
         part = mtmd_cpp.mtmd_input_part(bitmap=bitmap)
@@ -131,7 +133,7 @@ class LlamaProjector:
                 continue
             length = int(mtmd_cpp.mtmd_input_chunk_get_n_tokens(native))
             is_causal = not mtmd_cpp.mtmd_decode_use_non_causal(self.native, native)
-            most = MAX_CHUNK if is_causal else self.whole_tokens
+            most = MAX_CHUNK_TOKENS if is_causal else self.whole_tokens
             if not 1 <= length <= most:
                 raise JobError(400, f"medium: expected pieces of 1 to {most} embeddings, got {length}")
             key = chunk_key(digest, place, length, self._identity)

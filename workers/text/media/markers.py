@@ -13,6 +13,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from shared.wire.chat_media import media_parts
 from shared.wire.jobs import MediaKind
 from shared.wire.payloads import JobError
 
@@ -106,5 +107,4 @@ def markers_of(messages: list[dict[str, Any]] | None) -> MediaMarkers | None:
 
 def has_media(messages: list[dict[str, Any]] | None) -> bool:
     """Whether a chat has pictures or recordings."""
-    contents = [message.get("content") for message in messages or ()]
-    return any(part["type"] != "text" for content in contents if isinstance(content, list) for part in content)
+    return next(media_parts(messages), None) is not None

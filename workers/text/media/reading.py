@@ -62,7 +62,7 @@ class MediaReader:
                 raise JobError(400, message, part.field, NOT_SUPPORTED)
 
     def read(self, part: MediaPart, data: memoryview, until_s: float, attempt: PreparationAttempt) -> Pieces:
-        """What the projector makes of a file, which is decoded until then, an instant on the monotonic clock.
+        """What the projector makes of a file, which it has to begin until then, an instant on the monotonic clock.
 
         Raises:
             JobError: 400, it is no such file, or the model cannot take it; 503, it takes too long.
@@ -70,12 +70,15 @@ class MediaReader:
         """
         assert self._projector is not None
         medium = self._decoded(part, data, _limits_until(until_s, part), attempt)
+        if not self._lock.acquire(timeout=max(until_s - time.monotonic(), 0.0)):  # others have long recordings
+            raise _too_slow(part)
         try:
-            with self._lock:
-                return self._projector.chunks(medium)
+            return self._projector.chunks(medium)
         except JobError as error:
             failed = error.failed
             raise JobError(failed.status, f"{part.field}: {failed.message}", part.field, failed.code) from None
+        finally:
+            self._lock.release()
 
     def _decoded(self, part: MediaPart, data: memoryview, limits: Limits, attempt: PreparationAttempt) -> DecodedMedium:
         assert self._projector is not None
@@ -134,9 +137,13 @@ class ChatMedia:
 def _limits_until(until_s: float, part: MediaPart) -> Limits:
     left_s = until_s - time.monotonic()
     if left_s < MIN_WALL_S:
-        expected = f"expected files that are read within {READING_S:g} s together, got slower ones"
-        raise JobError(503, f"{part.field}: {expected}; send fewer or smaller ones, or try again later", part.field)
+        raise _too_slow(part)
     return Limits(left_s / WALL_PER_CPU, DECODING_BYTES)
+
+
+def _too_slow(part: MediaPart) -> JobError:
+    expected = f"expected files that are read within {READING_S:g} s together, got slower ones"
+    return JobError(503, f"{part.field}: {expected}; send fewer or smaller ones, or try again later", part.field)
 
 
 def _limit_error(part: MediaPart, limit: Limit) -> JobError:

@@ -16,7 +16,7 @@ class ComputingTurns:
 
     A slice ends, where a step waits for that, at the first node after it has taken as long as the last step. What it
     takes longer it owes: the next slice is shorter by that, or leaves its turn to steps. So each gets half of the time,
-    and no stream waits for longer than about twice its usual step.
+    and no stream waits for longer than its usual step, a slice as long as that, and one more node.
     """
 
     def __init__(self) -> None:

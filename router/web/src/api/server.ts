@@ -10,7 +10,7 @@ export interface ServedModel {
   readonly id: string;
   readonly aliases: readonly string[];
   readonly kinds: readonly string[];
-  /** What a chat may hold: `text`, later `image` and `audio`. */
+  /** What a chat may hold: `text`, and `image` and `audio` where it sees and hears. */
   readonly inputs: readonly string[];
   /** What it gives: `text`, `image`, `audio`, `vector`, `score`. */
   readonly outputs: readonly string[];

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.wire.payloads import JobError
 from tests.support.media.contents import SAMPLE_RATE, noise_picture, picture, recording, tone
 from tests.support.media.llama_prompts import MediaPromptReader, always
+from workers.llama.media.chunks import LlamaChunk
 from workers.llama.media.decoder import MediaContext
 from workers.llama.media.model import SeeingLlama
 from workers.llama.media.projector import ProjectionError
@@ -56,6 +57,17 @@ def test_the_tiles_of_a_picture_have_keys_of_their_own(model: SeeingLlama) -> No
     assert len(set(keys)) == len(keys)
     assert [chunk.key for chunk in media_chunks(model, picture(first.pixels.copy()))] == keys
     assert not set(keys) & {chunk.key for chunk in media_chunks(model, other)}
+
+
+@pytest.mark.parametrize("model", ["smolvlm"], indirect=True)
+def test_a_medium_is_prepared_once_as_long_as_it_is_in_use(model: SeeingLlama) -> None:
+    for make in (lambda: noise_picture(1), lambda: tone(440, 1)):
+        first, again = media_chunks(model, make()), media_chunks(model, make())
+        natives = [chunk.native for chunk in [*first, *again] if isinstance(chunk, LlamaChunk)]
+        assert natives[: len(first)] == natives[len(first) :]
+    del first, again
+    gc.collect()
+    assert not model.projector._in_use
 
 
 @pytest.mark.parametrize("model", ["qwen2vl"], indirect=True)

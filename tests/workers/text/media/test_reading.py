@@ -1,36 +1,37 @@
-"""What is said of files whose decoding ended early."""
+"""How long the files of a chat may take."""
 
 from __future__ import annotations
 
 import time
-from unittest.mock import Mock
+from typing import cast
 
 import pytest
 
 from shared.wire.payloads import JobError
+from tests.support.engines.seeing import SeenProjector
+from workers.text.media import reading
 from workers.text.media.markers import MediaPart
-from workers.text.media.reading import READING_S, MediaReader
-from workers.text.sandbox.sandbox import Limit, LimitExceeded, Sandbox
+from workers.text.media.reading import MediaReader
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sandbox.messages import DecodedFile
+from workers.text.sandbox.sandbox import Sandbox
 
-PART = MediaPart("audio", 0, "messages.1.content.2")
+
+class QuickSandbox:
+    """Everything is a black pixel."""
+
+    def decode(self, *_: object) -> DecodedFile:
+        return DecodedFile(1, 1, bytes(3))
 
 
-@pytest.mark.parametrize(
-    ("limit", "status", "told"),
-    [
-        (Limit.TIME, 400, "got one that exceeds that of time"),
-        (Limit.MEMORY, 400, "got one that exceeds that of memory"),
-        (Limit.CRASH, 400, "got one that ends its decoder"),
-        (Limit.WAITING, 503, "too busy to decode it; try again later"),
-    ],
-)
-def test_a_file_that_cannot_be_decoded_is_named_with_its_limit(limit: Limit, status: int, told: str) -> None:
-    sandbox = Mock(Sandbox)
-    sandbox.decode.side_effect = LimitExceeded(limit)
-    reader = MediaReader(sandbox, Mock(sample_rate=16_000), ["audio"])
-    with pytest.raises(JobError) as caught:
-        reader.read(PART, memoryview(b"RIFF"), time.monotonic() + READING_S, Mock())
-    failed = caught.value.failed
-    assert (failed.status, failed.param) == (status, PART.field)
-    assert failed.message.startswith(f"{PART.field}: ")
-    assert failed.message.endswith(told)
+def test_the_wait_for_the_projector_is_a_part_of_the_time_for_a_chats_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MIN_WALL_S", 0.0)
+    projector = SeenProjector()
+    reader = MediaReader(cast(Sandbox, QuickSandbox()), projector, ["image"])
+    part, attempt = MediaPart("image", 0, "messages.0.content.0"), PreparationAttempt(Limits(1.0, 1000))
+    with reader._lock, pytest.raises(JobError, match="read within 45 s together") as refused:
+        reader.read(part, memoryview(b""), time.monotonic() + 0.1, attempt)
+    assert (refused.value.failed.status, refused.value.failed.param) == (503, part.field)
+    assert not projector.seen
+    assert reader.read(part, memoryview(b""), time.monotonic() + 60.0, attempt)
+    assert len(projector.seen) == 1

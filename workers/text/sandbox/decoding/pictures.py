@@ -6,6 +6,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
+from shared.wire.chat_media import MAX_PIXELS, MAX_RATIO
 from shared.wire.payloads import JobError
 
 if TYPE_CHECKING:  # Pillow comes with an extra
@@ -13,12 +14,6 @@ if TYPE_CHECKING:  # Pillow comes with an extra
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 EXPECTED = "expected a PNG, JPEG, WebP, BMP or GIF picture"
-
-MAX_PIXELS = 33_000_000
-"""The largest picture that is decoded. The size is checked in the header, before any pixel is decoded."""
-
-MAX_RATIO = 50
-"""How many times as long as the other one side may be."""
 
 MAX_METADATA_BYTES = 16 * 1000 * 1000
 """Of one profile of colours or text in a PNG. Those of screens may have a few megabytes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.wire.chat_media import MAX_RECORDING_S, MIN_RECORDING_S
 from shared.wire.payloads import JobError
 from workers.text.sandbox.decoding.pictures import INVALID
 
@@ -21,9 +22,6 @@ CONTAINERS = "aac,ac3,aiff,amr,asf,au,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,
 and network connections that they name."""
 
 EXPECTED = "expected a recording as WAV, MP3, FLAC, Ogg, M4A or a similar file"
-
-MIN_S, MAX_S = 0.1, 30 * 60.0
-"""How long recordings may be."""
 
 MIN_RATE_HZ = 1000
 """Frames at a lower sample rate are refused: resampling them would take too much memory."""
@@ -48,9 +46,10 @@ def decode_recording(data: bytes, sample_rate: int, field: str) -> NDArray[np.fl
     except (JobError, MemoryError):
         raise
     except Exception as error:  # FFmpeg's errors are of many types
-        message = f"{field}: {EXPECTED}, got {len(data)} bytes of something else ({error})"
+        reason = getattr(error, "strerror", None) or error  # the rest names files and numbers of PyAV
+        message = f"{field}: {EXPECTED}, got {len(data)} bytes of something else ({reason})"
         raise JobError(400, message, field, INVALID) from None
-    if len(samples) < MIN_S * sample_rate:
+    if len(samples) < MIN_RECORDING_S * sample_rate:
         raise _wrong_length(field, len(samples) / sample_rate)
     if not np.isfinite(samples).all():
         raise JobError(400, f"{field}: expected finite samples, got some that are not", field, INVALID)
@@ -62,8 +61,8 @@ def _samples(container: Any, sample_rate: int, field: str) -> NDArray[np.float32
     for part in _resampled(container, sample_rate, field):
         parts.append(part)
         count += len(part)
-        if count > MAX_S * sample_rate:
-            raise _wrong_length(field, count / sample_rate, "over ")
+        if count > MAX_RECORDING_S * sample_rate:
+            raise _wrong_length(field, MAX_RECORDING_S, "over ")
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -110,5 +109,5 @@ def _array(frame: AudioFrame) -> NDArray[np.float32]:
 
 
 def _wrong_length(field: str, length_s: float, over: str = "") -> JobError:
-    expected = f"{field}: expected a recording of {MIN_S:g} to {MAX_S:g} s, got {over}{length_s:.3g} s"
-    return JobError(400, expected, field, INVALID)
+    expected = f"{field}: expected a recording of {MIN_RECORDING_S:g} to {MAX_RECORDING_S:g} s"
+    return JobError(400, f"{expected}, got {over}{length_s:.4g} s", field, INVALID)

@@ -17,7 +17,11 @@ export function AttachedFiles({ files, onRemove }: AttachedFilesProps) {
     <ul class="attached" aria-label={words.attached}>
       {files.map((file, index) => (
         <li key={index}>
-          {file.kind === "image" ? <img src={file.url} alt="" /> : <Icon name="attach" size={15} />}
+          {file.kind === "image" ? (
+            <img src={file.url} alt="" />
+          ) : (
+            <Icon name={file.kind === "audio" ? "microphone" : "attach"} size={15} />
+          )}
           <Name text={file.name} />
           {file.kind === "text" && <span class="soft">{words.size(new Blob([file.text]).size)}</span>}
           <button

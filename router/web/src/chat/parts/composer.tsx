@@ -10,6 +10,7 @@ import { draftOf, keepDraft } from "./drafts";
 import { IconButton } from "./icon_button";
 import { isPhone, isSendKey } from "./keys";
 import { Microphone } from "./microphone";
+import { RecordButton } from "./record_button";
 
 const words = texts.chat;
 
@@ -23,6 +24,8 @@ export interface ComposerProps {
   readonly answers: boolean;
   readonly canSend: boolean;
   readonly files: readonly AttachedFile[];
+  /** Whether the model takes recordings. */
+  readonly hears: boolean;
   readonly onFiles: (files: readonly File[]) => void;
   readonly onRemoveFile: (file: AttachedFile) => void;
   /** A text to begin with, as from an example. */
@@ -99,6 +102,14 @@ export function Composer(props: ComposerProps) {
             box.current?.focus();
           }}
         />
+        {props.hears && (
+          <RecordButton
+            icon="record"
+            label={words.addRecording}
+            name={words.recording}
+            onRecorded={({ file }) => props.onFiles([file])}
+          />
+        )}
         <span class="composer-gap" />
         {answers ? (
           <button

@@ -59,15 +59,24 @@ export function Question({ message, messages, onEdit }: QuestionProps) {
 }
 
 function ShownFile({ file }: { readonly file: AttachedFile }) {
+  if (file.kind === "text")
+    return (
+      <details class="message-file">
+        <summary>
+          <Icon name="attach" size={15} />
+          <Name text={file.name} />
+          <span class="soft">{words.size(new Blob([file.text]).size)}</span>
+        </summary>
+        <pre tabIndex={0}>{codeText(file.text)}</pre>
+      </details>
+    );
   if (file.kind === "image") return <img class="message-picture" src={file.url} alt={file.name} />;
   return (
-    <details class="message-file">
-      <summary>
-        <Icon name="attach" size={15} />
+    <figure class="message-recording">
+      <audio controls src={file.url} aria-label={file.name} />
+      <figcaption class="soft">
         <Name text={file.name} />
-        <span class="soft">{words.size(new Blob([file.text]).size)}</span>
-      </summary>
-      <pre tabIndex={0}>{codeText(file.text)}</pre>
-    </details>
+      </figcaption>
+    </figure>
   );
 }

@@ -7,7 +7,7 @@ import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
 import type { OpenChat } from "../store/store";
-import { branch } from "../store/tree";
+import { branch, mediaIn } from "../store/tree";
 import type { AnswerMessage, UserMessage } from "../store/types";
 import {
   answerAgain,
@@ -20,7 +20,7 @@ import {
   rewriteAnswer,
 } from "../talk/ask";
 import { ToolsError } from "../talk/body";
-import { takesPictures } from "../talk/capabilities";
+import { mediaTaken } from "../talk/capabilities";
 import { runs, stopRun } from "../talk/runs";
 import { useChosen } from "./chosen";
 import { Composer, type Suggestion } from "./composer";
@@ -48,9 +48,11 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
   const [suggested, setSuggested] = useState<Suggestion | null>(null);
   const chosen = useChosen(chat);
   const { model, settings } = chosen;
-  const files = useFiles(chat?.id ?? null, takesPictures(model));
+  const shown = open === null ? [] : branch(open.messages, open.chat.tip);
+  const takes = mediaTaken(model);
+  const files = useFiles(chat?.id ?? null, takes, mediaIn(shown));
   const follow = useFollow();
-  const running = open === null ? [] : branch(open.messages, open.chat.tip).filter((one) => runs.value.has(one.id));
+  const running = shown.filter((one) => runs.value.has(one.id));
   const answers = running.length > 0;
   const isBusy = useRef(false);
   const stop = () => running.forEach((message) => void stopRun(message.id));
@@ -111,6 +113,7 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
             chat={chat?.id ?? null}
             canSend={model !== null}
             files={files.files}
+            hears={takes.includes("audio")}
             onFiles={(added) => void files.add(added)}
             onRemoveFile={files.remove}
             onSend={send}

@@ -3,8 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 
 import { texts } from "../../texts";
 import { toast } from "../../ui/toast";
-import { FileRefused, MAX_FILES, readFile } from "../files/read";
-import type { AttachedFile } from "../store/types";
+import { fitting, isMedium } from "../files/fitting";
+import { FileRefused, MAX_FILES, MAX_MEDIA, readFile } from "../files/read";
+import type { AttachedFile, MediumKind } from "../store/types";
 
 export interface ChosenFiles {
   readonly files: readonly AttachedFile[];
@@ -13,7 +14,8 @@ export interface ChosenFiles {
   clear(): void;
 }
 
-export function useFiles(chat: string | null, pictures: boolean): ChosenFiles {
+/** @param mediaBefore how many pictures and recordings the chat has. */
+export function useFiles(chat: string | null, takes: readonly MediumKind[], mediaBefore: number): ChosenFiles {
   const [files, setFiles] = useState<readonly AttachedFile[]>([]);
   useEffect(() => setFiles([]), [chat]);
   return {
@@ -22,14 +24,17 @@ export function useFiles(chat: string | null, pictures: boolean): ChosenFiles {
       const read: AttachedFile[] = [];
       for (const file of chosen) {
         try {
-          read.push(await readFile(file, pictures));
+          read.push(await readFile(file, takes));
         } catch (error) {
           if (!(error instanceof FileRefused)) throw error;
           toast(texts.chat.refused[error.reason](error.fileName));
         }
       }
-      if (files.length + read.length > MAX_FILES) toast(texts.chat.tooMany(MAX_FILES));
-      setFiles((before) => [...before, ...read].slice(0, MAX_FILES));
+      const room = MAX_MEDIA - mediaBefore;
+      const all = [...files, ...read];
+      if (all.filter(isMedium).length > room) toast(texts.chat.tooManyMedia(MAX_MEDIA));
+      else if (all.length > MAX_FILES) toast(texts.chat.tooMany(MAX_FILES));
+      setFiles((before) => fitting([...before, ...read], room));
     },
     remove(file) {
       setFiles((before) => before.filter((one) => one !== file));

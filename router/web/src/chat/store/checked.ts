@@ -24,7 +24,10 @@ export const FORMAT = "nexa-chats";
 export const FORMAT_VERSION = 1;
 export const MAX_CHATS = 10_000;
 export const MAX_MESSAGES = 100_000;
-const PICTURE = /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}$/;
+const MEDIA = {
+  image: /^data:image\/(png|jpeg|webp|gif|bmp);base64,[A-Za-z0-9+/]+={0,2}$/,
+  audio: /^data:(audio|video)\/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+={0,2}$/,
+};
 
 /** The file is not what it should be. */
 export class ImportError extends Error {}
@@ -141,9 +144,10 @@ function filesOf(value: unknown, at: string): AttachedFile[] {
     const name = cut(text(fields["name"], `${where}.name`));
     if (fields["kind"] === "text") return { kind: "text", name, text: text(fields["text"], `${where}.text`) };
     const url = text(fields["url"], `${where}.url`);
-    if (fields["kind"] !== "image" || !PICTURE.test(url))
-      throw new ImportError(`${where}: expected a text or a picture`);
-    return { kind: "image", name, url };
+    const kind = fields["kind"];
+    if ((kind !== "image" && kind !== "audio") || !MEDIA[kind].test(url))
+      throw new ImportError(`${where}: expected a text, a picture or a recording`);
+    return { kind, name, url };
   });
 }
 

@@ -21,6 +21,7 @@ function whole() {
       files: [
         { kind: "text", name: "x.py", text: "a = 1" },
         { kind: "image", name: "p", url: PICTURE },
+        { kind: "audio", name: "r.webm", url: "data:audio/webm;base64,AA==" },
       ],
     }),
     sampleAnswer("a", "q", {
@@ -83,13 +84,19 @@ test.each<[string, string, unknown, string]>([
     "a script as a picture",
     "chats.0.messages.0.files.1.url",
     "javascript:alert(1)",
-    "chats.0.messages.0.files.1: expected a text or a picture",
+    "chats.0.messages.0.files.1: expected a text, a picture or a recording",
   ],
   [
     "SVG as a picture",
     "chats.0.messages.0.files.1.url",
     "data:image/svg+xml;base64,PHN2Zz4=",
-    "chats.0.messages.0.files.1: expected a text or a picture",
+    "chats.0.messages.0.files.1: expected a text, a picture or a recording",
+  ],
+  [
+    "a web page as a recording",
+    "chats.0.messages.0.files.2.url",
+    "data:text/html;base64,PGI+",
+    "chats.0.messages.0.files.2: expected a text, a picture or a recording",
   ],
   [
     "an unknown state",
@@ -126,7 +133,7 @@ test("Markdown has the branch that is shown", () => {
     thought: "Thought",
   });
   expect(text).toBe(
-    "# Colours\n\n## You\n\nx.py:\n```py\na = 1\n```\n\n[p]\n\nq\n\n## m\n\n> **Thought**\n>\n> Hm.\n> Which?\n\nRed.\n\n" +
+    "# Colours\n\n## You\n\nx.py:\n```py\na = 1\n```\n\n[p]\n\n[r.webm]\n\nq\n\n## m\n\n> **Thought**\n>\n> Hm.\n> Which?\n\nRed.\n\n" +
       'f:\n```\n{"a":1}\n→ 2\n```\n',
   );
 });

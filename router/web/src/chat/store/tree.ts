@@ -69,6 +69,12 @@ export function hasContent(answer: AnswerMessage): boolean {
   return answer.text !== "" || answer.thought !== "" || answer.calls.length > 0;
 }
 
+/** How many pictures and recordings go with messages. */
+export function mediaIn(messages: readonly Message[]): number {
+  const files = messages.flatMap((message) => (message.role === "user" ? message.files : []));
+  return files.filter(({ kind }) => kind !== "text").length;
+}
+
 function byAge(one: Message, other: Message): number {
   return one.created - other.created || (one.id < other.id ? -1 : 1);
 }

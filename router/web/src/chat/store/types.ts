@@ -56,10 +56,16 @@ export interface UserMessage extends Node {
   readonly files: readonly AttachedFile[];
 }
 
-export type AttachedFile =
-  | { readonly kind: "text"; readonly name: string; readonly text: string }
-  /** `url` is a data URL. */
-  | { readonly kind: "image"; readonly name: string; readonly url: string };
+export type AttachedFile = { readonly kind: "text"; readonly name: string; readonly text: string } | AttachedMedium;
+
+/** A picture or a recording. `url` is a data URL. */
+export interface AttachedMedium {
+  readonly kind: MediumKind;
+  readonly name: string;
+  readonly url: string;
+}
+
+export type MediumKind = "image" | "audio";
 
 export const ANSWER_STATES = ["streaming", "done", "stopped", "failed", "interrupted"] as const;
 export type AnswerState = (typeof ANSWER_STATES)[number];

@@ -49,6 +49,18 @@ test("pictures are parts in OpenAI's form", () => {
   ]);
 });
 
+test("recordings are parts in OpenAI's form, in the order in which they were added", () => {
+  const files = [
+    { kind: "audio" as const, name: "a.wav", url: "data:audio/wav;base64,AA==" },
+    { kind: "image" as const, name: "p.png", url: "data:image/png;base64,AA==" },
+  ];
+  const [message] = chatBody("m", NO_SETTINGS, [sampleQuestion("", null, { files })]).messages;
+  expect(message?.content).toEqual([
+    { type: "input_audio", input_audio: { data: "data:audio/wav;base64,AA==" } },
+    { type: "image_url", image_url: { url: "data:image/png;base64,AA==" } },
+  ]);
+});
+
 test("calls are sent with their results, thoughts with their answers, and what said nothing is left out", () => {
   const calls = [
     { id: "1", name: "f", args: "{}", result: "one" },

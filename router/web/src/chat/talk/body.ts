@@ -1,7 +1,7 @@
 /** The request for an answer, from the messages before it and the chat's settings. */
 import { fenced } from "../files/fence";
 import { hasContent } from "../store/tree";
-import type { AnswerMessage, Message, Settings, UserMessage } from "../store/types";
+import type { AnswerMessage, AttachedMedium, Message, Settings, UserMessage } from "../store/types";
 
 export interface ChatBody {
   readonly model: string;
@@ -19,7 +19,8 @@ export interface ChatBody {
 
 type Part =
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
+  | { readonly type: "input_audio"; readonly input_audio: { readonly data: string } };
 
 export type WireMessage =
   | { readonly role: "system"; readonly content: string }
@@ -87,10 +88,15 @@ function wire(message: Message): WireMessage[] {
 function question(message: UserMessage): WireMessage {
   const texts = message.files.flatMap((file) => (file.kind === "text" ? [fenced(file)] : []));
   const text = [...texts, message.text].filter((part) => part !== "").join("\n\n");
-  const pictures = message.files.flatMap((file) => (file.kind === "image" ? [file.url] : []));
-  if (pictures.length === 0) return { role: "user", content: text };
-  const parts: Part[] = pictures.map((url) => ({ type: "image_url", image_url: { url } }));
+  const parts: Part[] = message.files.flatMap((file) => (file.kind === "text" ? [] : [medium(file)]));
+  if (parts.length === 0) return { role: "user", content: text };
   return { role: "user", content: text === "" ? parts : [...parts, { type: "text", text }] };
+}
+
+function medium({ kind, url }: AttachedMedium): Part {
+  return kind === "image"
+    ? { type: "image_url", image_url: { url } }
+    : { type: "input_audio", input_audio: { data: url } };
 }
 
 function answer(message: AnswerMessage): WireMessage[] {

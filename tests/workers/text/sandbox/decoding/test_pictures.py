@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from shared.wire.chat_media import MAX_PIXELS
 from shared.wire.payloads import JobError
 from workers.text.sandbox.decoding import pictures
-from workers.text.sandbox.decoding.pictures import MAX_PIXELS, decode_picture
+from workers.text.sandbox.decoding.pictures import decode_picture
 
 FIELD = "messages.0.content.1"
 LEFT_RED = np.array([[[255, 0, 0]] * 4 + [[0, 0, 255]] * 4] * 6, np.uint8)

@@ -91,8 +91,9 @@ def test_a_tenth_of_a_second_is_enough() -> None:
 
 
 def test_longer_recordings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings, "MAX_S", 2.0)
-    assert "0.1 to 2 s, got over" in refusal(wav(tone(3.0)))
+    monkeypatch.setattr(recordings, "MIN_RATE_HZ", 10)
+    with pytest.raises(JobError, match=r"expected a recording of 0\.1 to 1800 s, got over 1800 s"):
+        decode_recording(wav(np.zeros(20_000, np.int16), 10), 10, FIELD)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -119,3 +120,12 @@ def test_an_unknown_codec_is_refused_as_such() -> None:
     data = bytearray(wav(tone(1.0)))
     data[20:22] = b"\x34\x12"
     assert refusal(bytes(data)).endswith("got sound of a codec that is not known")
+
+
+def test_what_is_no_recording_is_refused_without_words_of_the_decoder() -> None:
+    message = refusal(b"\x89PNG\r\n\x1a\n" + bytes(700))
+    assert message.startswith(f"{FIELD}: expected a recording as WAV, MP3")
+    assert "708 bytes of something else (" in message
+    assert "<none>" not in message
+    assert "returned" not in message
+    assert "Errno" not in message
