@@ -11,13 +11,13 @@ from PIL import Image
 
 from scripts.make_images.esrgan import make_esrgan
 from shared.wire.jobs import UpscaleJob
-from shared.wire.payloads import Done, Failed, JobError
+from shared.wire.payloads import Done, JobError
 from shared.wire.pictures import Hires
 from tests.support.workers.diffusion_jobs import image_job, png_of, run
 from workers.diffusion.keeper.engine import KeptDiffusionEngine
 from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
-from workers.engine import EngineJob
+from workers.engine import EngineJob, EngineLoadError
 
 PHOTO = png_of(Image.radial_gradient("L").resize((40, 24)))
 
@@ -82,13 +82,9 @@ def test_a_model_without_an_upscaler_refuses(engine: DiffusionEngine) -> None:
         engine.submit(enlargement())
 
 
-def test_a_file_that_is_no_upscaler_fails(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_upscaler_is_found_at_load(checkpoint: Path, tmp_path: Path) -> None:
     junk = tmp_path / "junk.safetensors"
     junk.write_bytes(b"junk")
     engine = KeptDiffusionEngine(DiffusionOptions(str(checkpoint), "tiny", threads=2, upscaler=str(junk)))
-    engine.load(lambda fraction: None)
-    failed = run(engine, enlargement()).events[-1]
-    assert isinstance(failed, Failed)
-    assert failed.status == 500
-    assert isinstance(run(engine, image_job()).events[-1], Done)
-    engine.close()
+    with pytest.raises(EngineLoadError, match=r"^upscaler: junk\.safetensors: expected a safetensors file"):
+        engine.load(lambda fraction: None)

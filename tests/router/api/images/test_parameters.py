@@ -158,7 +158,7 @@ def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
         ({"width": "256"}, "width", "integer"),
         ({"width": True}, "width", "integer"),
         ({"size": "63x128"}, "size", "got '63x128'"),
-        ({"size": "2112x2048"}, "size", "4,194,304 pixels, got 2112x2048"),
+        ({"size": "2112x2048"}, "size", " pixels, got 2112x2048"),
         ({"size": "0x0"}, "size", "64 to 4096"),
         ({"size": "big"}, "size", "512x512"),
         ({"size": "128"}, "size", "512x512"),

@@ -77,7 +77,9 @@ def test_previews_are_counted_for_each_picture(broker: FakeBroker) -> None:
         (1, 1, 6),
     ]
     assert [base64.b64decode(event["b64_json"]) for event in previews] == [png(step) for step in (1, 2, 1, 2)]
-    assert {(event["size"], event["steps"], event["output_format"]) for event in previews} == {("64x128", 8, "png")}
+    assert {(event["size"], event["steps"], event["output_format"]) for event in previews} == {
+        ("1x1", 8, "png")  # the size of the worker's previews
+    }
 
 
 def test_steps_count_over_pictures_that_are_painted_at_the_same_time(broker: FakeBroker) -> None:
@@ -178,7 +180,7 @@ def test_the_event_loop_goes_on_while_a_picture_is_saved(broker: FakeBroker, mon
     """Saving waits for an event that only the event loop sets."""
     saving, resume = threading.Event(), threading.Event()
 
-    def save(self: ImageStore, data: bytes) -> str:
+    def save(self: ImageStore, data: bytes, format: str) -> str:
         saving.set()
         if not resume.wait(10):
             raise OSError("the loop stood still")
