@@ -7,8 +7,10 @@ from pathlib import Path
 from shared.engines.gguf_files import split_parts
 
 
-def size_of_files(path: str) -> int | None:
+def size_of_files(path: str, mmproj: str = "") -> int | None:
     """The size of all files of a model, whose engine opens ``path``, in bytes; None if it has none or they are gone.
+
+    ``mmproj`` is its projector, if it has one.
 
     Blocks while it asks the disk.
     """
@@ -18,6 +20,7 @@ def size_of_files(path: str) -> int | None:
     try:
         if file.is_dir():
             return sum(inner.stat().st_size for inner in file.rglob("*") if inner.is_file())
-        return sum((file.parent / part).stat().st_size for part in split_parts(file.name))
+        files = [*(file.parent / part for part in split_parts(file.name)), *([Path(mmproj)] if mmproj else [])]
+        return sum(one.stat().st_size for one in files)
     except OSError:
         return None

@@ -114,10 +114,10 @@ class ModelService:
 
     async def sizes(self, models: Sequence[ModelSettings]) -> dict[str, int | None]:
         """The sizes of served models' files in bytes, by name; None where it is not known. A known one is kept."""
-        new = {model.name: model.path for model in models if model.name not in self._sizes}
+        new = {model.name: (model.path, model.mmproj) for model in models if model.name not in self._sizes}
         if new:
             try:
-                found = await self._lane.run(lambda: {name: size_of_files(path) for name, path in new.items()})
+                found = await self._lane.run(lambda: {name: size_of_files(*files) for name, files in new.items()})
             except TimeoutError:
                 log.warning("sizes of models not known: the disk does not answer")
                 found = {}
