@@ -21,6 +21,7 @@ from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import ONNX, marked, name_key, split_mark, split_tag
 from shared.models.parts import hub_source
+from shared.models.projectors.choice import ModelProjector
 from shared.models.projectors.header import read_projector
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
 from shared.wire.jobs import MediaKind
@@ -98,13 +99,20 @@ def _found_row(model: FoundModel) -> ModelRow:
         aliases=model.aliases,
         kinds=model.kinds,
         format=format_of(model.engine, str(model.path)),
-        size_bytes=model.size_bytes,
+        size_bytes=model.size_bytes + _size_of(model.projector),
         licence=model.licence or "unknown",
         here=True,
         source=str(model.path),
         place=model.source,
         media=model.projector.media,
     )
+
+
+def _size_of(projector: ModelProjector) -> int:
+    try:
+        return projector.path.stat().st_size if projector.path else 0
+    except OSError:
+        return 0
 
 
 def format_of(engine: str, file: str) -> str:

@@ -47,3 +47,11 @@ def test_the_format_of_an_onnx_model_is_known_by_its_engine(tmp_path: Path, name
     model = ModelSettings(name="m", kinds=(JobKind.TEXT,), engine="onnx-text", path=str(tmp_path / name))
     service = ModelService(FakeBroker(), CopiedNames(None))
     assert asyncio.run(service.describe(model)).format == "onnx"
+
+
+def test_the_size_of_a_model_counts_its_projector(tmp_path: Path) -> None:
+    model, projector = tmp_path / "tiny.gguf", tmp_path / "mmproj-tiny.gguf"
+    model.write_bytes(b"12")
+    projector.write_bytes(b"345")
+    served = ModelSettings(name="tiny", kinds=(JobKind.TEXT,), engine="llama", path=str(model), mmproj=str(projector))
+    assert asyncio.run(ModelService(FakeBroker(), CopiedNames(None)).sizes([served])) == {"tiny": 5}

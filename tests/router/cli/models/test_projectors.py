@@ -123,3 +123,14 @@ def test_the_list_says_what_a_model_sees_and_hears(
     assert set(rows("hears")) > {"owner/sees", "qwen2.5-omni", "ultravox"}
     assert main(["list", "--here", "sees"]) == 0
     assert "text, sees, hears" in capsys.readouterr().out
+
+
+def test_the_list_counts_the_projector_in_the_size(
+    no_models: Path, hub: HubServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pull", "hf:owner/sees"]) == 0
+    capsys.readouterr()
+    assert main(["list", "--json", "--model-folder", str(folder / "chat")]) == 0
+    sizes = {row["name"]: row["size_bytes"] for row in json.loads(capsys.readouterr().out)}
+    assert sizes["chat"] == len(seeing_model()) + len(projector())
+    assert sizes["owner/sees"] == len(seeing_model()) + len(projector(hears=True))
