@@ -12,7 +12,7 @@ from PIL import Image
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress
 from workers.diffusion.metadata import parameters
 from workers.diffusion.order import Order
-from workers.diffusion.painting import Listener, ModelLost, PaintError, PictureModel
+from workers.diffusion.painting import Listener, ModelLost, OrderRefused, PaintError, PictureModel
 from workers.diffusion.pictures.enlarging import Enlargement
 from workers.diffusion.pictures.files import picture_file
 from workers.diffusion.step_timer import StepTimer
@@ -62,6 +62,8 @@ class Painter:
                 self._paint(order)
             except ModelLost as error:
                 self.lost = error
+            except OrderRefused as error:
+                self.events.put(Failed(400, str(error), error.param))
             except PaintError as error:
                 self.events.put(Failed(500, f"the picture could not be generated: {error}"))
             except Exception:
@@ -84,7 +86,8 @@ class Painter:
         painting = order.painting
         self.timer.begin(sum(order.passes), order.pixels)
         steps = _Steps(order, self.timer, self.events)
-        listener = Listener(steps.on_sampling, steps.on_step, steps.on_preview, lambda: order.cancelled)
+        reports = steps.on_sampling, steps.on_step, steps.on_preview
+        listener = Listener(*reports, lambda: order.cancelled, order.warnings.append)
         image = order.canvas.cut(self._model.paint(painting, listener, order.preview_steps))
         if order.repainting is not None:
             image = order.repainting.laid_back(image)

@@ -16,6 +16,14 @@ class PaintError(Exception):
     """There is no picture; the message says why."""
 
 
+class OrderRefused(PaintError):
+    """There is no picture, since the order cannot be carried out; ``param`` is what of it is wrong."""
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
 class ModelLost(Exception):
     """The model can paint no more pictures; the message says why."""
 
@@ -59,6 +67,7 @@ class Listener:
 
     ``on_sampling`` is called when the first step begins. ``on_step`` gets the number of steps done and their total.
     ``on_preview`` gets the number of a step and the picture after it, just before ``on_step`` is called for that step.
+    ``on_warning`` gets a sentence about what of the order was not done as asked.
     ``is_cancelled`` tells whether nobody wants the picture any more.
     """
 
@@ -66,6 +75,7 @@ class Listener:
     on_step: Callable[[int, int], None] = lambda step, steps: None
     on_preview: Callable[[int, Image.Image], None] = lambda step, image: None
     is_cancelled: Callable[[], bool] = lambda: False
+    on_warning: Callable[[str], None] = lambda text: None
 
 
 class PictureModel(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.wire.payloads import Done, JobError
+from shared.wire.payloads import Done, Failed, JobError
 from tests.support.workers.diffusion_jobs import image_job, run
 from tests.support.workers.lora_file import write_lora
 from workers.diffusion.lora_files import Shapes, TensorFileError, read_shapes
@@ -43,9 +43,13 @@ FITTING: dict[str, Shapes] = {
     "hadamard-of-a-convolution": hadamard(CONV, (320, 2), (2, 2880), (320, 3), (3, 2880)),
     "kronecker": {f"{FF}.lokr_w1": (4, 4), f"{FF}.lokr_w2": (160, 640)},
     "kronecker-of-a-convolution": {f"{CONV}.lokr_w1": (4, 4), f"{CONV}.lokr_w2": (80, 80, 3, 3)},
-    "another-model's-layer": pair("lora_unet_double_blocks_0_img_attn_qkv", (4, 7), (9, 5)),
+}
+
+OTHERS: dict[str, Shapes] = {
+    "another-models-layer": pair("lora_unet_double_blocks_0_img_attn_qkv", (4, 7), (9, 5)),
     "half-a-pair": {f"{FF}.lora_down.weight": (4, 7)},
 }
+"""Tensors that the library leaves out."""
 
 UNFITTING: dict[str, tuple[Shapes, str]] = {
     "inputs": (pair(FF, (4, 1280), (640, 4)), "lora_down"),
@@ -71,11 +75,33 @@ UNFITTING: dict[str, tuple[Shapes, str]] = {
 }
 
 
-@pytest.mark.parametrize("shapes", FITTING.values(), ids=FITTING.keys())
-def test_a_lora_that_fits_is_painted(engine: DiffusionEngine, lora_folder: Path, shapes: Shapes) -> None:
-    write_lora(lora_folder / "fitting.safetensors", shapes)
-    outcome = run(engine, image_job(prompt="a cat<lora:fitting:0.1>", steps=1))
+@pytest.mark.parametrize("name", FITTING)
+def test_a_lora_that_fits_is_painted(engine: DiffusionEngine, lora_folder: Path, name: str) -> None:
+    write_lora(lora_folder / f"{name}.safetensors", FITTING[name])  # the library does not read a file again
+    outcome = run(engine, image_job(prompt=f"a cat<lora:{name}:0.1>", steps=1))
     assert isinstance(outcome.events[-1], Done)
+    assert outcome.pictures[0].warnings == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_lora_of_which_nothing_fits_is_refused_each_time(
+    engine: DiffusionEngine, lora_folder: Path, name: str
+) -> None:
+    write_lora(lora_folder / f"{name}.safetensors", OTHERS[name])
+    for _ in range(2):
+        failed = run(engine, image_job(prompt=f"a cat<lora:{name}:0.1>", steps=1)).events[-1]
+        assert isinstance(failed, Failed)
+        assert (failed.status, failed.param) == (400, "prompt")
+        assert f"a LoRA of this model in {name}.safetensors" in failed.message
+
+
+def test_a_lora_that_fits_in_part_is_painted_with_a_warning_each_time(
+    engine: DiffusionEngine, lora_folder: Path
+) -> None:
+    write_lora(lora_folder / "partial.safetensors", {**FITTING["convolution"], **OTHERS["another-models-layer"]})
+    for _ in range(2):
+        outcome = run(engine, image_job(prompt="a cat<lora:partial:0.1>", steps=1))
+        assert outcome.pictures[0].warnings == ["partial.safetensors: 2 of 4 tensors fit the model"]
 
 
 @pytest.mark.parametrize(("shapes", "tensor"), UNFITTING.values(), ids=UNFITTING.keys())

@@ -25,6 +25,7 @@ from workers.diffusion.keeper.messages import (
     KeeperSetup,
     Loading,
     LogLine,
+    Noted,
     NotPainted,
     Painted,
     PainterEnded,
@@ -37,7 +38,7 @@ from workers.diffusion.keeper.messages import (
 from workers.diffusion.keeper.orders import ToEnlarge, ToPaint
 from workers.diffusion.loras import Lora
 from workers.diffusion.options import DiffusionOptions
-from workers.diffusion.painting import Listener, ModelLost, PaintError, Painting
+from workers.diffusion.painting import Listener, ModelLost, OrderRefused, PaintError, Painting
 from workers.engine import EngineLoadError
 from workers.framing import receive, send
 
@@ -188,6 +189,7 @@ class KeptModel:
 
         Raises:
             PaintError: the library returned none.
+            OrderRefused: something of the order is wrong.
         """
         while (message := receive(connection, FROM_PAINTER)) is not None:
             match message:
@@ -201,8 +203,10 @@ class KeptModel:
                     listener.on_preview(step, receive_picture(connection, block))
                 case Painted(block=block):
                     return receive_picture(connection, block)
-                case NotPainted(reason=reason):
-                    raise PaintError(reason)
+                case Noted(text=text):
+                    listener.on_warning(text)
+                case NotPainted(reason=reason, param=param):
+                    raise OrderRefused(reason, param) if param else PaintError(reason)
         return None
 
     def _await_end(self) -> int:

@@ -135,13 +135,20 @@ class Painted(Struct, tag=13, frozen=True):
 
 
 class NotPainted(Struct, tag=14, frozen=True):
-    """There is no picture; why."""
+    """There is no picture; why, and what of the order is wrong, if it is that."""
 
     reason: str
+    param: str = ""
+
+
+class Noted(Struct, tag=15, frozen=True):
+    """What of the order was not done as asked."""
+
+    text: str
 
 
 FromKeeper = LogLine | Loading | CannotLoad | WeightsLoaded | PainterEnded
-FromPainter = LogLine | SamplingBegins | Stepped | Previewed | Painted | NotPainted
+FromPainter = LogLine | SamplingBegins | Stepped | Previewed | Painted | NotPainted | Noted
 
 SETUPS: Decoder[KeeperSetup] = Decoder(KeeperSetup)
 FROM_KEEPER: Decoder[FromKeeper] = Decoder(FromKeeper)

@@ -12,6 +12,7 @@ from PIL import Image
 from shared.parent import die_with_parent
 from workers.diffusion.keeper.log_lines import LineToWorker, sendable
 from workers.diffusion.keeper.messages import (
+    Noted,
     NotPainted,
     Painted,
     Previewed,
@@ -21,7 +22,7 @@ from workers.diffusion.keeper.messages import (
 )
 from workers.diffusion.keeper.orders import ToEnlarge, receive_order
 from workers.diffusion.painter import STACK_BYTES
-from workers.diffusion.painting import Listener, PaintError, PictureModel
+from workers.diffusion.painting import Listener, OrderRefused, PaintError, PictureModel
 from workers.text.sandbox.limits import end_first
 
 log = logging.getLogger("nexa.worker.diffusion")
@@ -53,6 +54,7 @@ def _paint_all(connection: socket.socket, line: LineToWorker, model: PictureMode
         on_sampling=lambda: line.say(SamplingBegins()),
         on_step=lambda step, steps: line.say(Stepped(step, steps)),
         on_preview=show,
+        on_warning=lambda text: line.say(Noted(sendable(text))),
     )
     while (order := receive_order(connection)) is not None:
         try:
@@ -60,6 +62,8 @@ def _paint_all(connection: socket.socket, line: LineToWorker, model: PictureMode
                 image = model.enlarge(order.image, order.scale, listener)
             else:
                 image = model.paint(order.painting, listener, order.preview_steps)
+        except OrderRefused as error:
+            line.say(NotPainted(sendable(str(error)), error.param))
         except PaintError as error:
             line.say(NotPainted(sendable(str(error))))
         except Exception:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import stable_diffusion_cpp as sd_cpp
 
+from workers.diffusion.native.lora_uses import LoraUses
+
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 """The levels of :mod:`logging` for ``sd_log_level_t`` of ``stable-diffusion.h``."""
 
@@ -27,12 +29,13 @@ class NativeLog:
     """Passes the library's warnings and errors to :mod:`logging`, and keeps its errors.
 
     While ``verbose`` is set (during loading), its information is logged too: a native crash leaves no other trace.
-    ``on_sampling`` is called when denoising of a picture begins.
+    ``on_sampling`` is called when denoising of a picture begins. ``lora_uses`` is what it says of LoRAs.
     """
 
     def __init__(self) -> None:
         self.verbose = False
         self.on_sampling: Callable[[], None] = lambda: None
+        self.lora_uses = LoraUses()
         self._errors: list[str] = []
         self._further_errors = 0
         self._callback = sd_cpp.sd_log_callback(self._on_line)
@@ -54,6 +57,7 @@ class NativeLog:
     def _on_line(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
         line = _PLACE.sub("", text.decode("utf-8", "replace").strip())
         severity = LEVELS[min(max(level, 0), 3)]
+        self.lora_uses.note(line)
         if severity == logging.ERROR:
             self._keep(line)
         if severity >= logging.WARNING or (self.verbose and severity == logging.INFO):

@@ -60,6 +60,7 @@ class DiffusionModel:
         Raises:
             PaintError: the library returned none, and the message holds the errors that it logged; or only one colour,
                 as it does for what is no number.
+            OrderRefused: nothing of a LoRA fits the model.
         """
         job = painting.job
         parameters, kept = parameters_of(painting, self._options)
@@ -78,6 +79,7 @@ class DiffusionModel:
         image = take_picture(found)
         if image is None:
             raise PaintError(NATIVE_LOG.error())
+        NATIVE_LOG.lora_uses.check(painting.loras, listener)
         check_painted(image, self._last_preview, painting)
         size = (job.width, job.height)
         # The library rounds sizes up to what the model supports, and stretches an input picture to that size.

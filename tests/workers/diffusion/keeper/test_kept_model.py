@@ -16,10 +16,14 @@ from tests.support.workers.diffusion_jobs import finish, image_job, run
 from tests.support.workers.lora_file import write_lora
 from workers.diffusion.keeper.engine import KeptDiffusionEngine
 from workers.diffusion.keeper.kept_model import KeptModel
+from workers.diffusion.lora_files import Shapes
 from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.painting import ModelLost
 from workers.engine import EngineLoadError
+
+_LAYER = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.ff.net.2"
+FITTING: Shapes = {f"{_LAYER}.lora_down.weight": (4, 2560), f"{_LAYER}.lora_up.weight": (640, 4)}
 
 
 def loaded(checkpoint: Path, lora_folder: Path) -> DiffusionEngine:
@@ -90,11 +94,7 @@ def test_a_process_that_the_system_kills_is_explained(forking: DiffusionEngine) 
 
 def test_nothing_of_a_lora_stays(forking: DiffusionEngine, lora_folder: Path) -> None:
     before = run(forking, image_job()).pixels
-    layer = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.ff.net.2"
-    write_lora(
-        lora_folder / "strong.safetensors",
-        {f"{layer}.lora_down.weight": (4, 2560), f"{layer}.lora_up.weight": (640, 4)},
-    )
+    write_lora(lora_folder / "strong.safetensors", FITTING)
     changed = run(forking, image_job(prompt="a cat<lora:strong:1>")).pixels
     assert not np.array_equal(changed, before)
     assert np.array_equal(run(forking, image_job()).pixels, before)
@@ -102,6 +102,20 @@ def test_nothing_of_a_lora_stays(forking: DiffusionEngine, lora_folder: Path) ->
 
 def test_the_memory_of_the_keeper_counts(forking: DiffusionEngine) -> None:
     assert forking.held_bytes() >= keeper_of(forking).memory_info().rss
+
+
+def test_what_of_a_lora_fits_is_told(forking: DiffusionEngine, lora_folder: Path) -> None:
+    other: Shapes = {
+        "lora_unet_double_blocks_0.lora_down.weight": (4, 7),
+        "lora_unet_double_blocks_0.lora_up.weight": (9, 4),
+    }
+    write_lora(lora_folder / "half.safetensors", {**FITTING, **other})
+    write_lora(lora_folder / "other.safetensors", other)
+    half = run(forking, image_job(prompt="a cat<lora:half:0.1>"))
+    assert half.pictures[0].warnings == ["half.safetensors: 2 of 4 tensors fit the model"]
+    failed = run(forking, image_job(prompt="a cat<lora:other:0.1>")).events[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.status, failed.param) == (400, "prompt")
 
 
 def test_without_the_keeper_the_worker_ends(checkpoint: Path, lora_folder: Path) -> None:
