@@ -56,6 +56,7 @@ GENERATING: dict[str, dict[str, Any]] = {
     "/v1/images/generations": {"json": {"prompt": "a"}},
     "/v1/img2img": {"files": [("image", ("a.png", png(), "image/png"))], "data": {"prompt": "a"}},
     "/v1/images/edits": {"files": [("image", ("a.png", png(), "image/png"))], "data": {"prompt": "a"}},
+    "/v1/images/upscale": {"files": [("image", ("a.png", png(), "image/png"))], "data": {}},
     "/api/chat": {"json": CHAT},
     "/api/generate": {"json": {"prompt": "a"}},
     "/api/embed": {"json": {"input": "a"}},
@@ -65,6 +66,14 @@ GENERATING: dict[str, dict[str, Any]] = {
 """A request of each endpoint that uses a model, without its name."""
 
 NOT_ABOUT_A_MODEL = {
+    "/sdapi/v1/txt2img": "names the model in a setting",
+    "/sdapi/v1/img2img": "names the model in a setting",
+    "/sdapi/v1/extra-single-image": "has the first model with the upscaler",
+    "/sdapi/v1/extra-batch-images": "has the first model with the upscaler",
+    "/sdapi/v1/interrupt": "pictures of the user",
+    "/sdapi/v1/options": "settings of the user",
+    "/sdapi/v1/png-info": "a picture",
+    "/sdapi/v1/skip": "pictures of the user",
     "/v1/batches": "its lines are requests",
     "/v1/batches/{batch_id}/cancel": "a batch of the user",
     "/v1/files": "a file",
@@ -139,6 +148,21 @@ def test_without_a_name_the_first_model_that_the_key_may_use_answers(broker: Fak
     answer(broker, key, "POST", path, **GENERATING[path])
     assert OTHER not in {job.request.model for job in broker.jobs}
     assert broker.jobs or path in ("/api/show", "/v1/audio/transcriptions", "/v1/audio/translations")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("txt2img", {"prompt": "a", "override_settings": {"sd_model_checkpoint": OTHER}}),
+        ("options", {"sd_model_checkpoint": OTHER}),
+    ],
+)
+def test_a_setting_names_no_other_model(broker: FakeBroker, key: str, path: str, body: dict[str, Any]) -> None:
+    refused = answer(broker, key, "POST", f"/sdapi/v1/{path}", json=body)
+    assert refused.status_code in (400, 403, 404), refused.text
+    assert broker.jobs == []
+    shown = answer(broker, key, "GET", "/sdapi/v1/sd-models").json()
+    assert [model["model_name"] for model in shown] == ["painter"]
 
 
 def test_the_tokenizer_is_the_models(broker: FakeBroker, key: str) -> None:

@@ -101,6 +101,6 @@ def test_what_cannot_be_done_is_told_in_one_line(
 
 
 def test_a_refused_size_is_told_in_the_servers_words(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, line = refusal(capsys, "image", "x", "--width", "100", "--url", url)
+    code, line = refusal(capsys, "image", "x", "--width", "10", "--url", url)
     assert code == 1
     assert "answered 400: width: expected" in line

@@ -50,7 +50,13 @@ def painted(folder: Path, case: dict[str, Any]) -> Image.Image:
     image = Image.open(reference_file("input.png")) if case["strength"] else None
     mask = Image.open(reference_file("mask.png")) if case["mask"] else None
     job = ImageJob(
-        case["prompt"], case["negative_prompt"] or "", 64, 64, case["steps"], case["cfg_scale"], strength=strength
+        case["prompt"],
+        case["negative_prompt"] or "",
+        width=64,
+        height=64,
+        steps=case["steps"],
+        cfg_scale=case["cfg_scale"],
+        strength=strength,
     )
     model = OnnxPictureModel(load_pipeline(OnnxPictureOptions(str(folder), "tiny", 2), lambda fraction: None))
     steps = int(case["steps"] * strength)  # as diffusers counts them
