@@ -188,9 +188,9 @@ def test_the_servers_words_are_shown_and_an_order_can_be_sent_again(server: Runn
     fill(page, "<lora:missing:1> a cat")
     paint(page)
     work = page.get_by_role("article")
-    expect(work.get_by_text(re.compile("Not painted: .*lora"))).to_be_visible()
+    expect(work.get_by_text(re.compile("Not painted: .*LoRA"))).to_be_visible()
     work.get_by_role("button", name="Try again").click()
-    expect(work.get_by_text(re.compile("Not painted: .*lora"))).to_be_visible()
+    expect(work.get_by_text(re.compile("Not painted: .*LoRA"))).to_be_visible()
     work.get_by_role("button", name="Dismiss").click()
     expect(work).to_be_hidden()
 
