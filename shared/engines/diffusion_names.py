@@ -8,6 +8,7 @@ Source: https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/sd_sa
 from __future__ import annotations
 
 import re
+from typing import Literal, get_args
 
 SAMPLER_LABELS = {
     "euler": "Euler",
@@ -46,7 +47,7 @@ SCHEDULER_LABELS = {
 SAMPLERS = tuple(SAMPLER_LABELS)
 SCHEDULERS = tuple(SCHEDULER_LABELS)
 
-HIRES_UPSCALERS = (
+HiresUpscaler = Literal[
     "latent",
     "latent_nearest",
     "latent_nearest_exact",
@@ -56,8 +57,10 @@ HIRES_UPSCALERS = (
     "lanczos",
     "nearest",
     "model",
-)
+]
 """What enlarges a picture between its two passes; ``model`` is the server's ESRGAN upscaler."""
+
+HIRES_UPSCALERS: tuple[HiresUpscaler, ...] = get_args(HiresUpscaler)
 
 SAMPLER_ALIASES = {
     "euler_a": ("k_euler_a", "euler_ancestral"),

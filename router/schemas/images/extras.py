@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator
@@ -11,24 +11,13 @@ from pydantic import BaseModel, Field, field_validator
 from router.schemas.base import RequestModel
 from router.schemas.images.sampling import MAX_STEPS
 from router.schemas.images.sources import Source
+from shared.engines.diffusion_names import HiresUpscaler
 from shared.wire.jobs import ImageJob
 from shared.wire.pictures import Hires, WantedLora
 
 MAX_LORAS = 16
 MAX_LORA_WEIGHT = 10
 MAX_HIRES_SCALE = 4
-
-Upscaler = Literal[
-    "latent",
-    "latent_nearest",
-    "latent_nearest_exact",
-    "latent_antialiased",
-    "latent_bicubic",
-    "latent_bicubic_antialiased",
-    "lanczos",
-    "nearest",
-    "model",
-]
 
 
 class LoraFields(RequestModel):
@@ -44,7 +33,7 @@ class HiresFields(RequestModel):
     scale: float = Field(2.0, gt=1, le=MAX_HIRES_SCALE, description="How much smaller the first pass is.")
     steps: Annotated[int | None, Field(ge=1, le=MAX_STEPS)] = Field(None, description="Those of the first without it.")
     strength: float = Field(0.7, gt=0, le=1, description="How much the second pass may change.")
-    upscaler: Upscaler | None = Field(None, description="model is the ESRGAN model that the server has for it.")
+    upscaler: HiresUpscaler | None = Field(None, description="model is the ESRGAN model that the server has for it.")
 
 
 class ExtraFields(BaseModel):

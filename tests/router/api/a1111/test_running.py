@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -48,7 +49,7 @@ def meanwhile(broker: FakeBroker, talk: Talk) -> httpx.Response:
 
 
 def test_progress_counts_over_all_pictures(broker: FakeBroker) -> None:
-    seen: list[dict[str, object]] = []
+    seen: list[dict[str, Any]] = []
 
     async def look(client: httpx.AsyncClient, painting: asyncio.Task[httpx.Response]) -> None:
         seen.append((await client.get("/sdapi/v1/progress")).json())
@@ -63,13 +64,13 @@ def test_progress_counts_over_all_pictures(broker: FakeBroker) -> None:
         "stopping_generation": False,
         "job": "picture 2 of 3",
         "job_count": 3,
-        "job_timestamp": first["state"]["job_timestamp"],  # type: ignore[index]
+        "job_timestamp": first["state"]["job_timestamp"],
         "job_no": 1,
         "sampling_step": 2,
         "sampling_steps": 4,
     }
     assert first["progress"] == pytest.approx(2 / 3)
-    assert base64.b64decode(str(first["current_image"])) == png(2)
+    assert base64.b64decode(first["current_image"]) == png(2)
     assert without_image["current_image"] is None
 
 

@@ -40,7 +40,7 @@ def computed(turns: ComputingTurns, clock: Clock, node_s: float, step_s: float, 
             stepping.wait(20)
             for _ in range(100):
                 while not turns._step_waits:
-                    time.sleep(0)
+                    time.sleep(0.001)
                 order.append("node")
                 clock.now += node_s
                 turns.give_way()
