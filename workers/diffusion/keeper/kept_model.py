@@ -17,7 +17,6 @@ from shared.interpreter import child_environment, module_command
 from shared.parent import PARENT_PID_VARIABLE
 from shared.wire.codec import WireError
 from workers.diffusion.keeper.messages import (
-    COMMAND,
     FROM_KEEPER,
     FROM_PAINTER,
     CannotLoad,
@@ -40,6 +39,7 @@ from workers.diffusion.loras import Lora
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.painting import Listener, ModelLost, OrderRefused, PaintError, Painting
 from workers.engine import EngineLoadError
+from workers.forking import COMMAND
 from workers.framing import receive, send
 
 END_S = 5.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 from dataclasses import asdict
 from enum import IntEnum
 
@@ -14,9 +13,6 @@ from shared.wire.codec import Decoder, Struct
 from shared.wire.jobs import ImageJob
 from workers.diffusion.options import DiffusionOptions, RunningOptions
 from workers.framing import receive_bytes
-
-COMMAND = struct.Struct("<II")
-"""A command to the keeper, and the number that the worker gave to a process."""
 
 
 class KeeperCommand(IntEnum):

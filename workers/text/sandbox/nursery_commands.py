@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 from enum import IntEnum
-
-COMMAND = struct.Struct("<II")
-"""A command, and the number that the worker gave to a process."""
 
 
 class CommandCode(IntEnum):

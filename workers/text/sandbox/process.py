@@ -8,10 +8,11 @@ import subprocess
 from contextlib import suppress
 
 from shared.wire.codec import WireError
+from workers.forking import COMMAND
 from workers.framing import receive, send
 from workers.text.sandbox.limits import wall_s
 from workers.text.sandbox.messages import REPLIES, Call, Ended, Reply
-from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
+from workers.text.sandbox.nursery_commands import CommandCode
 
 HANG_S = 5.0
 """How long after its limit of time a task's process counts as hung, and the nursery with it."""

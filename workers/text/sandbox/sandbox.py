@@ -15,6 +15,7 @@ from shared.parent import PARENT_PID_VARIABLE
 from shared.wire.payloads import JobError
 from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineLoadError
+from workers.forking import COMMAND
 from workers.framing import receive, send
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.messages import (
@@ -35,7 +36,7 @@ from workers.text.sandbox.messages import (
     Task,
     TaskRefused,
 )
-from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
+from workers.text.sandbox.nursery_commands import CommandCode
 from workers.text.sandbox.process import ProcessLost, SandboxProcess
 
 MAX_IDLE = 4

@@ -17,6 +17,7 @@ import pytest
 
 from shared.wire.payloads import JobError
 from tests.support.workers.sandbox_tasks import CALL, LIMITS, busy_children, chat, nursery_of
+from workers.forking import COMMAND
 from workers.framing import send
 from workers.llama.engine import VOCABULARY
 from workers.text.sandbox import limits
@@ -24,7 +25,7 @@ from workers.text.sandbox import process as child_process
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.messages import Setup
 from workers.text.sandbox.nursery import Nursery
-from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
+from workers.text.sandbox.nursery_commands import CommandCode
 from workers.text.sandbox.sandbox import Sandbox
 from workers.text.sandbox.workbench import Workbench
 
